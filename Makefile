@@ -1,0 +1,165 @@
+# zinit: build, test, install. `make help` lists the targets.
+# O=DIR builds elsewhere, V=1 shows commands, SAN=1 builds with sanitizers in
+# build-san/, DEFCONFIG=X uses configs/X_defconfig in build-X/.
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+ifneq ($(DEFCONFIG),)
+O ?= build-$(DEFCONFIG)
+endif
+ifeq ($(SAN),1)
+O ?= build-san
+endif
+O ?= build
+DEFCONFIG ?=
+VERSION := 0.3.0
+
+CROSS_COMPILE ?=
+ifeq ($(origin CC),default)
+CC := $(CROSS_COMPILE)gcc
+endif
+ifeq ($(origin AR),default)
+AR := $(CROSS_COMPILE)ar
+endif
+HOSTCC ?= cc
+PKG_CONFIG ?= pkg-config
+PYTHON ?= python3
+CFLAGS ?= -O2 -g
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-7s %s\n' $(1) $(patsubst $(O)/%,%,$@))
+
+include configs/deps.mk
+
+WARN := -Wall -Wextra -Wshadow -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+	-Wno-format-nonliteral -Wpointer-arith -Wwrite-strings $(if $(WERROR),-Werror)
+ifeq ($(SAN),1)
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+endif
+# Sections let the linker leave out what nothing calls.
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DZINIT_VERSION='"$(VERSION)"' \
+	-Ilib -Iapplets -I$(O) -include $(O)/config.h -include lib/base/banned.h $(WARN) $(DEPS_CFLAGS) \
+	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-strict-aliasing $(SANFLAGS) $(CFLAGS)
+ALL_LDFLAGS = $(SANFLAGS) -Wl,--gc-sections -Wl,-z,relro -Wl,--as-needed $(LDFLAGS)
+
+lib-src := $(wildcard lib/*/*.c)
+applet-src := $(filter-out applets/main.c applets/call.c,$(wildcard applets/*.c))
+lib-obj := $(lib-src:%.c=$(O)/%.o)
+
+# ---- configuration ----
+
+CONF := $(O)/host/conf
+GEN := $(O)/applets.h $(O)/Kconfig.applets $(O)/applets.mk
+
+$(O)/applets.stamp: $(applet-src) applets/gen.awk
+	$(call say,GEN)
+	$(Q)mkdir -p $(O)
+	$(Q)awk -v out=$(O) -f applets/gen.awk $(sort $(applet-src))
+	$(Q)for f in $(GEN); do cmp -s $$f.new $$f && rm $$f.new || mv $$f.new $$f; done
+	$(Q)touch $@
+$(GEN): $(O)/applets.stamp
+
+$(CONF): $(wildcard configs/*.c configs/*.h)
+	$(call say,HOSTCC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(HOSTCC) -std=gnu11 -D_GNU_SOURCE -O1 -o $@ $(filter %.c,$^)
+
+# The tree's Kconfig names build/Kconfig.applets; in another folder it is told so.
+$(O)/Kconfig: Kconfig
+	$(Q)mkdir -p $(O)
+	$(Q)sed 's|"build/|"$(O)/|' Kconfig > $@
+
+conf = KCONFIG_CONFIG=$(O)/.config $(CONF) $(1) --header=$(O)/config.h --mk=$(O)/config.mk $(O)/Kconfig
+conf-deps := $(CONF) $(O)/Kconfig $(O)/Kconfig.applets
+
+$(O)/.config: | $(conf-deps)
+	$(Q)$(call conf,--defconfig=configs/$(if $(DEFCONFIG),$(DEFCONFIG)_)defconfig)
+
+$(O)/config.stamp: $(O)/.config $(conf-deps)
+	$(Q)$(call conf,--olddefconfig)
+	$(Q)touch $@
+$(O)/config.h $(O)/config.mk: $(O)/config.stamp
+
+config-goals := defconfig olddefconfig savedefconfig allnoconfig allyesconfig randconfig menuconfig %_defconfig
+ifeq ($(filter clean help distclean install-deps $(config-goals),$(MAKECMDGOALS)),)
+-include $(O)/config.mk
+-include $(O)/applets.mk
+endif
+
+%_defconfig: $(conf-deps)
+	$(Q)$(call conf,--defconfig=configs/$@)
+defconfig: $(conf-deps)
+	$(Q)$(call conf,--defconfig=configs/defconfig)
+allnoconfig allyesconfig randconfig olddefconfig: $(conf-deps)
+	$(Q)$(call conf,--$@)
+savedefconfig: $(conf-deps)
+	$(Q)$(call conf,--savedefconfig=defconfig)
+menuconfig: $(conf-deps)
+	$(Q)command -v kconfig-mconf >/dev/null || { echo "menuconfig needs kconfig-mconf (Debian: kconfig-frontends)"; exit 1; }
+	$(Q)KCONFIG_CONFIG=$(O)/.config kconfig-mconf $(O)/Kconfig
+
+# ---- the program ----
+
+objs-$(CONFIG_CLIENT) += applets/call.o
+main-objs := $(addprefix $(O)/,applets/main.o $(objs-y))
+
+all: $(O)/zinit
+
+$(O)/zinit: $(main-objs) $(O)/libzinit.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(main-objs) $(O)/libzinit.a $(DEPS_LIBS)
+
+$(O)/libzinit.a: $(lib-obj)
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) crs $@ $(lib-obj)
+
+$(O)/%.o: %.c $(O)/config.h $(O)/applets.h $(O)/flags
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Other flags or another compiler mean other objects.
+$(O)/flags: FORCE
+	$(Q)mkdir -p $(O)
+	$(Q)echo '$(CC) $(subst ','\'',$(ALL_CFLAGS)) $(ALL_LDFLAGS)' > $@.new
+	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+FORCE:
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+include tests/tests.mk
+
+# ---- the rest ----
+
+PREFIX ?= /usr
+DESTDIR ?=
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 $(O)/zinit $(DESTDIR)$(PREFIX)/sbin/zinit
+
+demo:
+	$(Q)sh configs/install-deps.sh build
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)sh configs/demo.sh $(O)/zinit
+
+install-deps:
+	sh configs/install-deps.sh build test
+
+clean:
+	rm -rf build build-*
+
+help:
+	@echo 'all (default)   build $(O)/zinit'
+	@echo 'demo            build it, run example services, show them'
+	@echo 'check           all tests; SAN=1: with sanitizers; DEFCONFIG=X: of that configuration'
+	@echo 'lint            rules of the tree: includes, banned functions, clang-tidy, -fanalyzer'
+	@echo 'fuzz T=60       every fuzzer for T seconds'
+	@echo 'bench           speed and memory beside floors and peers'
+	@echo 'install         to DESTDIR PREFIX'
+	@echo 'defconfig X_defconfig olddefconfig savedefconfig allnoconfig allyesconfig randconfig menuconfig'
+	@echo 'clean           remove build folders'
+
+.PHONY: all clean help install install-deps demo FORCE defconfig olddefconfig savedefconfig allnoconfig allyesconfig \
+	randconfig menuconfig

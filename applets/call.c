@@ -1,0 +1,305 @@
+#include "call.h"
+#include "rpc/json.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *socket_of(const struct cli *cli)
+{
+	const char *env = getenv("ZINIT_SOCKET");
+	return cli->socket ? cli->socket : env && *env ? env : NULL;
+}
+
+int session_open(struct session *s, const struct cli *cli)
+{
+	struct err err;
+	s->next_id = 1;
+	if (client_open(&s->client, socket_of(cli), &err) == 0)
+		return 0;
+	return fail("%s", err.text);
+}
+
+void session_close(struct session *s)
+{
+	client_close(&s->client);
+}
+
+static int send_request(struct session *s, unsigned id, const char *method, const char *params)
+{
+	struct buf b = BUF_INIT;
+	struct err err = { 0 };
+	buf_printf(&b, "{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"%s\"", id, method);
+	if (params) {
+		buf_add_str(&b, ",\"params\":");
+		buf_add_str(&b, params);
+	}
+	buf_add_str(&b, "}");
+	int rc = b.failed ? err_set(&err, ERR_INTERNAL, "out of memory") : client_send(&s->client, b.data, b.len, &err);
+	buf_release(&b);
+	return rc < 0 ? fail("%s", err.text) : 0;
+}
+
+static const char *text_of(const cJSON *object, const char *name)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+	return cJSON_IsString(item) ? item->valuestring : NULL;
+}
+
+// "zinit: waits for 'a' to stop (Running, waits for 2 processes)"
+static void say_waiting(const cJSON *answer, const char *waits, const char *service)
+{
+	const cJSON *status = cJSON_GetObjectItemCaseSensitive(answer, "result");
+	const char *state = text_of(status, "state"), *reason = text_of(status, "reason");
+	fprintf(stderr, "zinit: %s '%s'%s%s%s%s%s\n", waits, service, state ? " (" : "", state ? state : "",
+		reason ? ", " : "", reason ? reason : "", state ? ")" : "");
+}
+
+static int wrong_answer(struct session *s)
+{
+	return fail("the program at %s does not speak JSON-RPC", s->client.path);
+}
+
+// The answer to `id`; answers to questions asked meanwhile prove that the daemon lives.
+static int await(struct session *s, unsigned id, const char *waits, const char *service, cJSON **answer)
+{
+	bool asked = false;
+	for (;;) {
+		struct err err;
+		char *line;
+		size_t len;
+		int rc = client_line(&s->client, ANSWER_MS, &line, &len, &err);
+		if (rc < 0)
+			return fail("%s", err.text);
+		if (rc == 0 && (!waits || asked))
+			return fail("no answer from the daemon at %s within %d s", s->client.path, ANSWER_MS / 1000);
+		if (rc == 0) {
+			char *params = json_strings(service, NULL);
+			asked = true;
+			rc = params ? send_request(s, s->next_id++, "service_status", params) : fail("out of memory");
+			free(params);
+			if (rc)
+				return rc;
+			continue;
+		}
+		cJSON *a = cJSON_ParseWithLength(line, len);
+		const cJSON *got = cJSON_GetObjectItemCaseSensitive(a, "id");
+		if (!cJSON_IsNumber(got) && !cJSON_IsNull(got)) {
+			cJSON_Delete(a);
+			return wrong_answer(s);
+		}
+		if (cJSON_IsNull(got) || (unsigned)got->valuedouble == id) {
+			*answer = a;
+			return 0;
+		}
+		if (asked)
+			say_waiting(a, waits, service);
+		asked = false;
+		cJSON_Delete(a);
+	}
+}
+
+int session_call(struct session *s, const char *method, const char *params, const char *waits, const char *service,
+	cJSON **result)
+{
+	cJSON *answer = NULL;
+	unsigned id = s->next_id++;
+	*result = NULL;
+	int rc = send_request(s, id, method, params);
+	if (rc == 0)
+		rc = await(s, id, waits, service, &answer);
+	if (rc)
+		return rc;
+	const cJSON *error = cJSON_GetObjectItemCaseSensitive(answer, "error");
+	if (error)
+		rc = print_error(s, error, service);
+	else
+		*result = cJSON_DetachItemFromObjectCaseSensitive(answer, "result");
+	if (!error && !*result)
+		rc = wrong_answer(s);
+	cJSON_Delete(answer);
+	return rc;
+}
+
+// ---- names ----
+
+static void hint(struct session *s, const char *service, char *out, size_t size)
+{
+	cJSON *all = NULL;
+	const char *names[1024];
+	size_t n = 0;
+	*out = '\0';
+	if (session_call(s, "service_list", NULL, NULL, NULL, &all))
+		return;
+	for (const cJSON *i = all ? all->child : NULL; i && n < 1024; i = i->next)
+		names[n++] = i->string;
+	const char *near = nearest(service, names, n);
+	if (near)
+		snprintf(out, size, "; did you mean '%s'?", near);
+	cJSON_Delete(all);
+}
+
+enum { CODE_NOT_FOUND = -32000 };
+
+int print_error(struct session *s, const cJSON *error, const char *service)
+{
+	const cJSON *code = cJSON_GetObjectItemCaseSensitive(error, "code");
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(error, "data");
+	const cJSON *chain = cJSON_GetObjectItemCaseSensitive(data, "cause_chain");
+	const char *message = text_of(error, "message");
+	const char *cause = cJSON_IsArray(chain) && cJSON_IsString(chain->child) ? chain->child->valuestring : NULL;
+	char more[160] = "";
+	if (service && cJSON_IsNumber(code) && (int)code->valuedouble == CODE_NOT_FOUND)
+		hint(s, service, more, sizeof(more));
+	if (!cause && cJSON_IsString(data))
+		cause = data->valuestring;
+	return fail("%s%s%s%s", message ? message : "the daemon answered with an error", cause ? ": " : "",
+		cause ? cause : "", more);
+}
+
+char *json_strings(const char *first, ...)
+{
+	struct buf b = BUF_INIT;
+	va_list ap;
+	va_start(ap, first);
+	for (const char *text = first; text; text = va_arg(ap, const char *)) {
+		buf_add_char(&b, b.len ? ',' : '[');
+		json_add_str(&b, text, strlen(text));
+	}
+	va_end(ap);
+	buf_add_char(&b, ']');
+	char *text = buf_text(&b);
+	if (!text)
+		buf_release(&b);
+	return text;
+}
+
+static int call_for(struct session *s, const char *name, const char *method, const char *more, const char *waits)
+{
+	struct buf params = BUF_INIT;
+	cJSON *result = NULL;
+	buf_add_char(&params, '[');
+	json_add_str(&params, name, strlen(name));
+	buf_add_str(&params, more);
+	buf_add_char(&params, ']');
+	const char *text = buf_text(&params);
+	int rc = text ? session_call(s, method, text, waits, name, &result) : fail("out of memory");
+	const cJSON *warnings = cJSON_GetObjectItemCaseSensitive(result, "warnings");
+	for (const cJSON *w = warnings ? warnings->child : NULL; w; w = w->next)
+		if (cJSON_IsString(w))
+			fprintf(stderr, "zinit: WARN %s.yaml:%s\n", name, w->valuestring);
+	cJSON_Delete(result);
+	buf_release(&params);
+	return rc;
+}
+
+int for_each_service(struct cli *cli, const char *method, const char *more, const char *waits)
+{
+	struct session s;
+	if (!cli->argc)
+		return usage_error(cli, "the name of a service is missing");
+	if (session_open(&s, cli))
+		return 1;
+	int rc = 0;
+	for (int i = 0; i < cli->argc; i++)
+		rc |= call_for(&s, cli->argv[i], method, more, waits);
+	session_close(&s);
+	return rc;
+}
+
+// ---- output ----
+
+static bool is_number(const char *text)
+{
+	char *end;
+	strtod(text, &end);
+	return end != text && !*end;
+}
+
+static bool is_yaml_word(const char *text)
+{
+	static const char *const words[] = { "yes", "Yes", "YES", "no", "No", "NO", "true", "True", "TRUE", "false",
+		"False", "FALSE", "on", "On", "ON", "off", "Off", "OFF", "null", "Null", "NULL", "~" };
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(text, words[i]))
+			return true;
+	return false;
+}
+
+static bool needs_quotes(const char *text)
+{
+	size_t n = strlen(text);
+	if (!n || text[0] == ' ' || text[n - 1] == ' ' || strchr("&*?|-<>=!%@.", text[0]))
+		return true;
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+		if (*p < 0x20 || *p == 0x7f || strchr(":{}[],#`\"'\\", *p))
+			return true;
+	return is_yaml_word(text) || is_number(text) || !strncmp(text, "0x", 2);
+}
+
+void print_scalar(const char *text)
+{
+	if (!needs_quotes(text)) {
+		fputs(text, stdout);
+		return;
+	}
+	struct buf b = BUF_INIT;
+	json_add_str(&b, text, strlen(text));
+	if (!b.failed)
+		fwrite(b.data, 1, b.len, stdout);
+	buf_release(&b);
+}
+
+static void print_value(const cJSON *v, int indent);
+
+static void print_children(const cJSON *v, int indent)
+{
+	for (const cJSON *i = v->child; i; i = i->next) {
+		printf("%*s", indent, "");
+		if (cJSON_IsObject(v)) {
+			print_scalar(i->string);
+			putchar(':');
+		} else {
+			putchar('-');
+		}
+		print_value(i, indent + 2);
+	}
+}
+
+static void print_value(const cJSON *v, int indent)
+{
+	if ((cJSON_IsObject(v) || cJSON_IsArray(v)) && v->child) {
+		putchar('\n');
+		print_children(v, indent);
+		return;
+	}
+	putchar(' ');
+	if (cJSON_IsString(v))
+		print_scalar(v->valuestring);
+	else if (cJSON_IsObject(v) || cJSON_IsArray(v))
+		fputs(cJSON_IsObject(v) ? "{}" : "[]", stdout);
+	else if (cJSON_IsNumber(v))
+		printf("%.15g", v->valuedouble);
+	else
+		fputs(cJSON_IsBool(v) ? (cJSON_IsTrue(v) ? "true" : "false") : "~", stdout);
+	putchar('\n');
+}
+
+void print_yaml(const cJSON *value)
+{
+	puts("---");
+	if (value->child)
+		print_children(value, 0);
+	else
+		puts("{}");
+}
+
+int print_json(const cJSON *value)
+{
+	char *text = cJSON_PrintUnformatted(value);
+	if (!text)
+		return fail("out of memory");
+	puts(text);
+	free(text);
+	return finish_output();
+}

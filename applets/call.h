@@ -1,0 +1,39 @@
+// What every client applet does: call a method, print the result.
+#pragma once
+#include "applet.h"
+#include "rpc/client.h"
+#include <cjson/cJSON.h>
+
+enum { NO_LIMIT = -1, ANSWER_MS = 5000 };
+
+struct session {
+	struct client client;
+	unsigned next_id;
+};
+
+// Connects. 0, or 1 after a message.
+int session_open(struct session *s, const struct cli *cli);
+void session_close(struct session *s);
+// Calls METHOD with a params text (JSON; owned by the caller). 0 and *result
+// (to be deleted), or the exit status after a message. A daemon that says
+// nothing for 5 s is an error; where `waits` is not NULL the call may take long
+// and `service` is asked about meanwhile: one line on stderr every 5 s.
+int session_call(struct session *s, const char *method, const char *params, const char *waits, const char *service,
+	cJSON **result);
+
+// '["a"]', '["a","b"]', ...: an array of strings for params. NULL-terminated list;
+// to be freed.
+char *json_strings(const char *first, ...);
+
+// For a command of the form NAME...: one call for each, all are tried. `more` is
+// appended to the name in params (",false") or "".
+int for_each_service(struct cli *cli, const char *method, const char *more, const char *waits);
+
+// YAML of a value as the original prints it, after "---"; JSON on one line.
+void print_yaml(const cJSON *value);
+int print_json(const cJSON *value);
+// A scalar, with quotes where YAML needs them.
+void print_scalar(const char *text);
+// Prints the message of an error the daemon answered; adds the nearest name of
+// a service where the name was wrong. Returns 1.
+int print_error(struct session *s, const cJSON *error, const char *service);

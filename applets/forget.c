@@ -1,0 +1,11 @@
+#include "call.h"
+
+APPLET(forget, "SERVICE...", "drop stopped services; their files stay") = {
+	{ 0, NULL, NULL, NULL },
+};
+//config: depends on CLIENT
+
+static int run(struct cli *cli)
+{
+	return for_each_service(cli, "service_forget", "", "waiting for the end of what is left of");
+}

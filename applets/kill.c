@@ -1,0 +1,23 @@
+#include "call.h"
+#include <stdlib.h>
+
+APPLET(kill, "SERVICE [SIGNAL]", "send a signal (SIGTERM) to the processes of a running service") = {
+	{ 0, NULL, NULL, NULL },
+};
+//config: depends on CLIENT
+
+static int run(struct cli *cli)
+{
+	struct session s;
+	cJSON *result = NULL;
+	if (cli->argc < 1 || cli->argc > 2)
+		return usage_error(cli, cli->argc ? "too many arguments" : "the name of a service is missing");
+	if (session_open(&s, cli))
+		return 1;
+	char *params = json_strings(cli->argv[0], cli->argc > 1 ? cli->argv[1] : "SIGTERM", NULL);
+	int rc = params ? session_call(&s, "service_kill", params, NULL, cli->argv[0], &result) : fail("out of memory");
+	free(params);
+	cJSON_Delete(result);
+	session_close(&s);
+	return rc;
+}

@@ -1,0 +1,11 @@
+#include "call.h"
+
+APPLET(monitor, "SERVICE...", "load service files and start the services") = {
+	{ 0, NULL, NULL, NULL },
+};
+//config: depends on CLIENT
+
+static int run(struct cli *cli)
+{
+	return for_each_service(cli, "service_monitor", ",true", NULL);
+}

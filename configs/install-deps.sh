@@ -1,0 +1,64 @@
+#!/bin/sh
+# Installs what is missing for a purpose: "build", "test". Does nothing, and asks
+# nobody, when all of it is there. Without the right to install it says what to do.
+set -u
+missing=
+
+need() { # is it there?, Debian, Alpine, Fedora
+	eval "$1" >/dev/null 2>&1 && return
+	if command -v apt-get >/dev/null 2>&1; then missing="$missing $2"
+	elif command -v apk >/dev/null 2>&1; then missing="$missing $3"
+	else missing="$missing $4"; fi
+}
+
+python_has() {
+	for p in "${PYTHON:-python3}" /usr/bin/python3; do "$p" -c "import $1" && return; done
+	return 1
+}
+
+# The first python that has pytest runs the tests: what else they use must be its.
+test_python_has() {
+	for p in "${PYTHON:-python3}" /usr/bin/python3; do "$p" -c "import pytest" && { "$p" -c "import $1"; return; }; done
+	/usr/bin/python3 -c "import $1"
+}
+
+for purpose; do
+	case $purpose in
+	build)
+		need "command -v ${CC:-cc} || command -v gcc" "gcc libc6-dev" "gcc musl-dev" "gcc glibc-devel"
+		need "command -v pkg-config" pkg-config pkgconf pkgconf-pkg-config
+		need "pkg-config --exists yaml-0.1" libyaml-dev yaml-dev libyaml-devel
+		need "pkg-config --exists libcjson" libcjson-dev cjson-dev cjson-devel
+		need "command -v awk" gawk gawk gawk
+		;;
+	test)
+		need "pkg-config --exists cmocka || test -e /usr/include/cmocka.h" libcmocka-dev cmocka-dev libcmocka-devel
+		need "python_has pytest" python3-pytest py3-pytest python3-pytest
+		need "test_python_has xdist || ! /usr/bin/python3 -c 'import pytest'" python3-pytest-xdist py3-pytest-xdist python3-pytest-xdist
+		need "command -v unshare && command -v nsenter" util-linux util-linux util-linux
+		;;
+	esac
+done
+[ -n "$missing" ] || exit 0
+
+if command -v apt-get >/dev/null 2>&1; then install="apt-get install -y --no-install-recommends"
+elif command -v apk >/dev/null 2>&1; then install="apk add"
+elif command -v dnf >/dev/null 2>&1; then install="dnf install -y"
+else
+	echo "missing:$missing; install them with your system's package manager" >&2
+	exit 1
+fi
+sudo=
+if [ "$(id -u)" != 0 ]; then
+	if sudo -n true 2>/dev/null; then sudo=sudo; else
+		echo "missing packages; as root: $install$missing" >&2
+		exit 1
+	fi
+fi
+echo "installing:$missing"
+if [ "${install%% *}" = apt-get ]; then
+	$sudo apt-get update -q >/dev/null 2>&1
+	DEBIAN_FRONTEND=noninteractive $sudo $install $missing >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive $sudo $install $missing
+else
+	$sudo $install $missing
+fi

@@ -1,0 +1,169 @@
+// A unit from a file, and what the file's name says.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "conf/unit.h"
+#include "conf/yaml.h"
+
+#define READ_MAX (UNIT_FILE_MAX + 1)
+#define READ_FIRST 4096
+
+struct content {
+	char *bytes;
+	size_t len;
+	size_t cap;
+};
+
+static const char *kind_of(mode_t mode)
+{
+	if (S_ISDIR(mode))
+		return "a directory";
+	if (S_ISFIFO(mode))
+		return "a FIFO";
+	if (S_ISSOCK(mode))
+		return "a socket";
+	return "a device";
+}
+
+static int check_regular(const char *file, const struct stat *st, struct err *err)
+{
+	if (S_ISREG(st->st_mode))
+		return 0;
+	return err_set(err, ERR_CONFIG, "%s: %s, expected a regular file", file, kind_of(st->st_mode));
+}
+
+// Looks before it opens: opening a device can have an effect of its own (a tape
+// rewinds). The second look is for a file that was exchanged in between.
+static int open_regular(int dirfd, const char *file, struct err *err)
+{
+	struct stat st;
+	int fd;
+
+	if (fstatat(dirfd, file, &st, 0) < 0)
+		return err_set(err, ERR_CONFIG, "%s: %s", file, strerror(errno));
+	if (check_regular(file, &st, err) < 0)
+		return -1;
+	fd = openat(dirfd, file, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		err_set(err, ERR_CONFIG, "%s: %s", file, strerror(errno));
+	} else if (check_regular(file, &st, err) == 0) {
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int grow(struct content *c)
+{
+	size_t cap = c->cap ? c->cap * 2 : READ_FIRST;
+	char *bytes;
+
+	if (cap > READ_MAX)
+		cap = READ_MAX;
+	bytes = realloc(c->bytes, cap);
+	if (!bytes)
+		return -1;
+	c->bytes = bytes;
+	c->cap = cap;
+	return 0;
+}
+
+// Reads to the end or to READ_MAX bytes: what fstat says of a file's size is
+// not true of /proc and may change while we read. 0, or -1 with errno.
+static int read_content(int fd, struct content *c)
+{
+	for (;;) {
+		ssize_t n;
+
+		if (c->len == READ_MAX)
+			return 0;
+		if (c->len == c->cap && grow(c) < 0)
+			return -1;
+		n = read(fd, c->bytes + c->len, c->cap - c->len);
+		if (n == 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return -1;
+		if (n > 0)
+			c->len += (size_t)n;
+	}
+}
+
+static int fail_read(const char *file, struct err *err)
+{
+	if (errno == ENOMEM)
+		return err_set(err, ERR_INTERNAL, "%s: out of memory", file);
+	return err_set(err, ERR_CONFIG, "%s: %s", file, strerror(errno));
+}
+
+int unit_load(int dirfd, const char *file, struct unit *u, unit_warn_fn *warn, void *ctx, struct err *err)
+{
+	struct content c = { 0 };
+	int fd = open_regular(dirfd, file, err);
+	int rc;
+
+	*u = (struct unit){ 0 };
+	if (fd < 0)
+		return -1;
+	rc = read_content(fd, &c);
+	if (rc < 0)
+		fail_read(file, err);
+	close(fd);
+	if (rc == 0)
+		rc = unit_parse(c.bytes, c.len, file, u, warn, ctx, err);
+	free(c.bytes);
+	return rc;
+}
+
+// ---- names ----
+
+static bool is_utf8(const char *text, size_t len)
+{
+	while (len) {
+		uint32_t cp;
+		size_t n = yaml_utf8(text, len, &cp);
+
+		if (n == 0)
+			return false;
+		text += n;
+		len -= n;
+	}
+	return true;
+}
+
+const char *unit_name_problem(const char *name, size_t len)
+{
+	if (len == 0)
+		return "the name is empty";
+	if (len > UNIT_NAME_MAX)
+		return "the name is longer than 128 bytes";
+	if (name[0] == '.')
+		return "the name starts with '.'";
+	for (size_t i = 0; i < len; i++) {
+		if (name[i] == '/' || name[i] == '\\')
+			return "the name holds '/' or '\\'";
+		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+			return "the name holds a control byte";
+	}
+	return is_utf8(name, len) ? NULL : "the name is not UTF-8";
+}
+
+size_t unit_name_of_file(const char *file)
+{
+	static const char *const endings[] = { ".yaml", ".yml" };
+	size_t len = strlen(file);
+
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		size_t n = strlen(endings[i]);
+
+		if (len > n && strcmp(file + len - n, endings[i]) == 0)
+			return len - n;
+	}
+	return 0;
+}

@@ -1,0 +1,60 @@
+#include "conf/notes.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+#define WARNINGS_MAX 32
+
+int notes_fail(struct notes *n, unsigned line, unsigned column, const char *fmt, ...)
+{
+	char text[sizeof(n->err->text)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return err_set(n->err, ERR_CONFIG, "%s:%u:%u: %s", n->label, line, column, text);
+}
+
+int notes_fail_memory(struct notes *n)
+{
+	return err_set(n->err, ERR_INTERNAL, "%s: out of memory", n->label);
+}
+
+int notes_open(const struct notes *n)
+{
+	return n->warn && n->nwarn <= WARNINGS_MAX;
+}
+
+void notes_warn(struct notes *n, unsigned line, unsigned column, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	if (!notes_open(n))
+		return;
+	if (n->nwarn++ == WARNINGS_MAX) {
+		n->warn(n->ctx, line, column, "more warnings from here on are not shown");
+		return;
+	}
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	n->warn(n->ctx, line, column, text);
+}
+
+// Cuts before a byte that continues a character, so that what is shown stays UTF-8.
+const char *notes_show(const char *text, size_t len, char shown[NOTES_SHOWN])
+{
+	static const char dots[] = "...";
+	size_t n = len < NOTES_SHOWN ? len : NOTES_SHOWN - sizeof(dots);
+
+	while (n < len && n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+		n--;
+	for (size_t i = 0; i < n; i++)
+		shown[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i];
+	snprintf(shown + n, NOTES_SHOWN - n, "%s", n < len ? dots : "");
+	return shown;
+}

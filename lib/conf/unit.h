@@ -1,0 +1,66 @@
+// One service as its file describes it. Plain data: nothing here knows of
+// processes. Reference: docs/services.md, printed from fields.def.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+enum unit_log { UNIT_LOG_RING, UNIT_LOG_NONE, UNIT_LOG_STDOUT };
+enum unit_kill { UNIT_KILL_ATTACHED, UNIT_KILL_TREE };
+
+// A command line: the text of the file and what the shell rules make of it.
+struct unit_command {
+	char *text; // NULL = key not set
+	char **argv; // NULL-terminated, argc >= 1; NULL when the text makes no command
+	size_t argc;
+	char *broken; // why it makes none (an open quote with its position; only a comment); else NULL
+};
+
+struct unit_var {
+	char *name;
+	char *value;
+};
+
+struct unit {
+	struct unit_command exec; // text is never NULL after a load
+	struct unit_command test;
+	bool oneshot;
+	bool essential;
+	enum unit_log log;
+	enum unit_kill kill;
+	int stop_signal; // number, SIGTERM when not set
+	uint64_t shutdown_timeout; // seconds, never 0 after a load
+	char *dir; // NULL = "/"
+	char **after; // as written, without duplicates
+	size_t nafter;
+	struct unit_var *env; // in the order of the file, names unique
+	size_t nenv;
+
+	void *blocks; // owns all of the above; see unit_release()
+};
+
+// Where a warning about a file goes. line and column count from 1.
+typedef void unit_warn_fn(void *ctx, unsigned line, unsigned column, const char *text);
+
+// Reads YAML bytes into *u (overwritten). 0, or -1 with *err = {ERR_CONFIG,
+// "file:line:column: key: what, and what was expected"}, or {ERR_INTERNAL} when
+// there is no memory; then *u is empty. `label` names the file in messages.
+// warn may be NULL.
+int unit_parse(const char *bytes, size_t len, const char *label, struct unit *u, unit_warn_fn *warn, void *ctx,
+	struct err *err);
+// Opens dirfd/file (never blocks: no FIFO, no device), reads at most
+// UNIT_FILE_MAX bytes and parses them. Same returns as unit_parse().
+int unit_load(int dirfd, const char *file, struct unit *u, unit_warn_fn *warn, void *ctx, struct err *err);
+void unit_release(struct unit *u);
+
+#define UNIT_FILE_MAX (1024 * 1024)
+#define UNIT_NAME_MAX 128
+
+// NULL if `name` may name a service (1-128 bytes, UTF-8, no '/', '\', control
+// byte or leading '.'), else a constant sentence that says why not.
+const char *unit_name_problem(const char *name, size_t len);
+// The service name of a file name ending in .yaml or .yml: its length, or 0
+// when the file is no service file. Does not check the name itself.
+size_t unit_name_of_file(const char *file);

@@ -1,0 +1,213 @@
+#include "proc/spawn.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <paths.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { STACK_SIZE = 64 * 1024 };
+
+static char *stack_top;
+static bool memory_is_shared;
+
+struct child {
+	const struct spawn *s;
+	const char *path; // PATH list for a bare name
+	int report_fd; // -1 = the report below is shared memory
+	volatile struct spawn_error report;
+	volatile bool failed;
+};
+
+static void fail(struct child *c, enum spawn_stage stage)
+{
+	c->report.stage = stage;
+	c->report.errnum = errno;
+	c->failed = true;
+	if (c->report_fd >= 0) {
+		struct spawn_error e = { stage, errno };
+		if (write(c->report_fd, &e, sizeof(e)) < 0)
+			_exit(126);
+	}
+	_exit(127);
+}
+
+static void exec_file(const struct spawn *s, const char *file)
+{
+	execve(file, s->argv, s->envp);
+	if (errno != ENOEXEC)
+		return;
+	char *first = s->argv[0];
+	s->argv[-1] = (char *)"sh";
+	s->argv[0] = (char *)file;
+	execve(_PATH_BSHELL, s->argv - 1, s->envp);
+	s->argv[0] = first;
+	errno = ENOEXEC;
+}
+
+// execvp(3) with the child's PATH: EACCES is remembered while looking further.
+static void exec_search(const struct spawn *s, const char *path)
+{
+	char file[PATH_MAX];
+	size_t name_len = strlen(s->argv[0]);
+	bool denied = false;
+	if (!name_len) {
+		errno = ENOENT;
+		return;
+	}
+	for (const char *p = path;; p++) {
+		const char *end = strchrnul(p, ':');
+		size_t len = (size_t)(end - p);
+		if (len + name_len + 2 <= sizeof(file)) {
+			memcpy(file, p, len);
+			if (len)
+				file[len++] = '/';
+			memcpy(file + len, s->argv[0], name_len + 1);
+			exec_file(s, file);
+			if (errno == EACCES)
+				denied = true;
+			else if (errno != ENOENT && errno != ENOTDIR && errno != ESTALE && errno != ENODEV)
+				return;
+		}
+		p = end;
+		if (!*p)
+			break;
+	}
+	errno = denied ? EACCES : ENOENT;
+}
+
+// dup2() onto itself keeps close-on-exec, so that case is cleared by hand. The
+// sources are 3 or higher unless they already are the wanted number.
+static int put_fd(int fd, int at)
+{
+	if (fd == at)
+		return fcntl(fd, F_SETFD, 0);
+	return dup2(fd, at);
+}
+
+static int child_main(void *arg)
+{
+	struct child *c = arg;
+	const struct spawn *s = c->s;
+	if (setsid() < 0)
+		fail(c, SPAWN_SESSION);
+	if (put_fd(s->stdin_fd, 0) < 0 || put_fd(s->stdout_fd, 1) < 0 || put_fd(s->stderr_fd, 2) < 0)
+		fail(c, SPAWN_STDIO);
+	if (s->nofile && setrlimit(RLIMIT_NOFILE, s->nofile) < 0)
+		fail(c, SPAWN_LIMITS);
+	if (chdir(s->dir) < 0)
+		fail(c, SPAWN_DIR);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (strchr(s->argv[0], '/'))
+		exec_file(s, s->argv[0]);
+	else
+		exec_search(s, c->path);
+	fail(c, SPAWN_EXEC);
+	return 0;
+}
+
+static const char *path_of(char *const *envp)
+{
+	for (; *envp; envp++)
+		if (!strncmp(*envp, "PATH=", 5))
+			return *envp + 5;
+	return _PATH_STDPATH;
+}
+
+static volatile int probe_value;
+
+static int probe_main(void *arg)
+{
+	(void)arg;
+	probe_value = 1;
+	_exit(0);
+}
+
+int spawn_init(void)
+{
+	char *low = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (low == MAP_FAILED)
+		return -1;
+	stack_top = low + STACK_SIZE;
+	pid_t pid = clone(probe_main, stack_top, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+	if (pid < 0)
+		return -1;
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	memory_is_shared = probe_value == 1;
+	return 0;
+}
+
+static pid_t clone_child(struct child *c)
+{
+	pid_t pid = clone(child_main, stack_top, CLONE_VM | CLONE_VFORK | SIGCHLD, c);
+	if (pid < 0) {
+		c->report.stage = SPAWN_CLONE;
+		c->report.errnum = errno;
+		c->failed = true;
+	}
+	return pid;
+}
+
+static pid_t spawn_with_pipe(struct child *c)
+{
+	int fds[2];
+	if (pipe2(fds, O_CLOEXEC) < 0) {
+		c->report.stage = SPAWN_CLONE;
+		c->report.errnum = errno;
+		c->failed = true;
+		return -1;
+	}
+	c->report_fd = fds[1];
+	pid_t pid = clone_child(c);
+	close(fds[1]);
+	struct spawn_error e;
+	if (pid > 0 && read(fds[0], &e, sizeof(e)) == sizeof(e)) {
+		c->report.stage = e.stage;
+		c->report.errnum = e.errnum;
+		c->failed = true;
+	}
+	close(fds[0]);
+	return pid;
+}
+
+pid_t proc_spawn(const struct spawn *s, struct spawn_error *e)
+{
+	struct child c = { .s = s, .path = path_of(s->envp), .report_fd = -1 };
+	char *first = s->argv[0];
+	pid_t pid = memory_is_shared ? clone_child(&c) : spawn_with_pipe(&c);
+	s->argv[0] = first;
+	if (!c.failed)
+		return pid;
+	e->stage = c.report.stage;
+	e->errnum = c.report.errnum;
+	if (pid > 0)
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			continue;
+	return -1;
+}
+
+const char *spawn_stage_text(enum spawn_stage stage)
+{
+	switch (stage) {
+	case SPAWN_CLONE:
+		return "cannot create a process";
+	case SPAWN_SESSION:
+		return "cannot create a session";
+	case SPAWN_STDIO:
+		return "cannot set up its standard input and output";
+	case SPAWN_LIMITS:
+		return "cannot set its limits";
+	case SPAWN_DIR:
+		return "cannot enter its dir";
+	case SPAWN_EXEC:
+		return "cannot run its program";
+	}
+	return "failed";
+}

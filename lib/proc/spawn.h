@@ -1,0 +1,38 @@
+// Starts a program in a new session, with everything prepared before the clone.
+//
+// The child shares memory with the caller until exec (clone(2) CLONE_VM |
+// CLONE_VFORK, on a stack of its own), so nothing is copied and the stage and
+// errno of a failure come back without a pipe. Where memory is not really shared
+// (qemu-user, valgrind) a close-on-exec pipe carries them instead.
+#pragma once
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+enum spawn_stage { SPAWN_CLONE, SPAWN_SESSION, SPAWN_STDIO, SPAWN_LIMITS, SPAWN_DIR, SPAWN_EXEC };
+
+struct spawn_error {
+	enum spawn_stage stage;
+	int errnum;
+};
+
+struct spawn {
+	// NULL-terminated. argv[-1] must exist and be writable: a script without
+	// "#!" is run as /bin/sh FILE ..., as execvp(3) does. argv is unchanged afterwards.
+	char **argv;
+	char *const *envp; // PATH in here is what a name without '/' is looked up in
+	const char *dir;
+	int stdin_fd; // these three become 0, 1 and 2
+	int stdout_fd;
+	int stderr_fd;
+	const struct rlimit *nofile; // RLIMIT_NOFILE of the child; NULL = as it is
+};
+
+// Prepares the stack and finds out whether memory is shared. Call once, before
+// any child exists and with SIGCHLD blocked. 0, or -1 with errno.
+int spawn_init(void);
+// The pid, or -1 with *e filled. Takes no memory. The caller has all signals
+// blocked that it handles; the child starts with none blocked.
+pid_t proc_spawn(const struct spawn *s, struct spawn_error *e);
+// "cannot enter the directory", ... for messages.
+const char *spawn_stage_text(enum spawn_stage stage);

@@ -1,0 +1,259 @@
+#include "proc/tree.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int tree_init(struct tree *t)
+{
+	t->len = 0;
+	t->cap = 128;
+	t->procs = calloc(t->cap, sizeof(*t->procs));
+	return t->procs ? 0 : -1;
+}
+
+static ssize_t read_proc_file(pid_t pid, const char *what, char *out, size_t size)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ssize_t n = read(fd, out, size - 1);
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	if (n >= 0)
+		out[n] = '\0';
+	return n;
+}
+
+// The name in parentheses may hold anything, so fields are counted from the
+// last ')': state ppid pgrp session, and starttime as the 20th after it.
+static int parse_stat(const char *text, struct proc *p)
+{
+	const char *at = strrchr(text, ')');
+	int ppid, pgrp, sid;
+	if (!at || sscanf(at + 1, " %c %d %d %d", &p->state, &ppid, &pgrp, &sid) != 4)
+		return -1;
+	for (int field = 0; field < 20; field++) {
+		at = strchr(at + 1, ' ');
+		if (!at)
+			return -1;
+	}
+	p->ppid = ppid;
+	p->pgrp = pgrp;
+	p->sid = sid;
+	p->start = strtoull(at + 1, NULL, 10);
+	p->owner = NULL;
+	p->mark = 0;
+	return 0;
+}
+
+int tree_stat(pid_t pid, struct proc *p)
+{
+	char text[1024];
+	p->pid = pid;
+	return read_proc_file(pid, "stat", text, sizeof(text)) > 0 ? parse_stat(text, p) : -1;
+}
+
+static struct proc *next_slot(struct tree *t)
+{
+	if (t->len == t->cap) {
+		struct proc *more = realloc(t->procs, t->cap * 2 * sizeof(*more));
+		if (!more)
+			return NULL;
+		t->procs = more;
+		t->cap *= 2;
+	}
+	return &t->procs[t->len];
+}
+
+// readdir() would allocate; the kernel's records are read into the stack.
+struct linux_dirent {
+	uint64_t ino;
+	int64_t off;
+	unsigned short reclen;
+	unsigned char type;
+	char name[];
+};
+
+static bool add_pid(struct tree *t, const char *name)
+{
+	char *end;
+	long pid = strtol(name, &end, 10);
+	if (pid <= 0 || *end)
+		return true;
+	struct proc *p = next_slot(t);
+	if (!p)
+		return false;
+	if (tree_stat((pid_t)pid, p) == 0)
+		t->len++;
+	return true;
+}
+
+int tree_scan(struct tree *t)
+{
+	t->len = 0;
+	int fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	_Alignas(struct linux_dirent) char chunk[8192];
+	long n;
+	bool room = true;
+	while (room && (n = syscall(SYS_getdents64, fd, chunk, sizeof(chunk))) > 0)
+		for (long at = 0; room && at < n;) {
+			struct linux_dirent *d = (void *)(chunk + at);
+			room = add_pid(t, d->name);
+			at += d->reclen;
+		}
+	close(fd);
+	return 0;
+}
+
+struct proc *tree_find(const struct tree *t, pid_t pid)
+{
+	size_t low = 0, high = t->len;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (t->procs[mid].pid == pid)
+			return &t->procs[mid];
+		if (t->procs[mid].pid < pid)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+// A task folder has one link per thread and two of its own; each thread lists
+// the children that it forked.
+int tree_has_children(pid_t pid)
+{
+	char path[64], text[16];
+	struct stat st;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	if (stat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -1;
+	if (st.st_nlink != 3)
+		return -1;
+	snprintf(path, sizeof(path), "task/%d/children", (int)pid);
+	ssize_t n = read_proc_file(pid, path, text, sizeof(text));
+	return n < 0 ? -1 : n > 0;
+}
+
+int tree_own_children(bool (*fn)(void *ctx, pid_t pid), void *ctx)
+{
+	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	char text[4096];
+	pid_t pid = 0;
+	ssize_t n;
+	bool go = true;
+	while (go && (n = read(fd, text, sizeof(text))) > 0)
+		for (ssize_t i = 0; go && i < n; i++) {
+			if (text[i] >= '0' && text[i] <= '9') {
+				pid = pid * 10 + (text[i] - '0');
+			} else if (pid) {
+				go = fn(ctx, pid);
+				pid = 0;
+			}
+		}
+	if (go && pid)
+		fn(ctx, pid);
+	close(fd);
+	return 0;
+}
+
+uint64_t tree_now(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
+	return (uint64_t)ts.tv_sec * hz + (uint64_t)ts.tv_nsec * hz / 1000000000;
+}
+
+// Follows one variable through the NUL-separated list, byte by byte.
+struct env_scan {
+	const char *name;
+	size_t name_len;
+	size_t at; // bytes of the variable seen
+	bool match;
+	size_t len; // of the value
+};
+
+static bool env_byte(struct env_scan *e, char c, char *out, size_t size)
+{
+	if (!c) {
+		bool found = e->match && e->at > e->name_len && e->len < size;
+		if (found)
+			out[e->len] = '\0';
+		e->at = e->len = 0;
+		e->match = true;
+		return found;
+	}
+	if (e->at < e->name_len)
+		e->match = e->match && c == e->name[e->at];
+	else if (e->at == e->name_len)
+		e->match = e->match && c == '=';
+	else if (e->match && e->len < size)
+		out[e->len++] = c;
+	e->at++;
+	return false;
+}
+
+bool tree_env(pid_t pid, const char *name, char *out, size_t size)
+{
+	char path[64], chunk[4096];
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	struct env_scan e = { .name = name, .name_len = strlen(name), .match = true };
+	bool found = false;
+	ssize_t n;
+	while (!found && (n = read(fd, chunk, sizeof(chunk))) > 0)
+		for (ssize_t i = 0; i < n && !found; i++)
+			found = env_byte(&e, chunk[i], out, size);
+	close(fd);
+	return found;
+}
+
+static int send_by_fd(int fd, int sig)
+{
+#ifdef SYS_pidfd_send_signal
+	return (int)syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0);
+#else
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
+// The descriptor is opened first and the start time read after it: equal times
+// then prove that the descriptor holds the process that was meant.
+int tree_signal(pid_t pid, uint64_t start, int sig)
+{
+	int fd = -1;
+#ifdef SYS_pidfd_open
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+#endif
+	struct proc now;
+	int rc = -1;
+	if (tree_stat(pid, &now) < 0 || now.start != start)
+		errno = ESRCH;
+	else if (fd < 0 || ((rc = send_by_fd(fd, sig)) < 0 && errno == ENOSYS))
+		rc = kill(pid, sig);
+	int saved = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+	return rc;
+}

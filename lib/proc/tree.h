@@ -1,0 +1,47 @@
+// What /proc knows of processes: a snapshot of all, quick questions about one,
+// and a signal that cannot hit a stranger.
+// Formats: proc(5), /proc/PID/stat, /proc/PID/task/TID/children, /proc/PID/environ.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct proc {
+	pid_t pid;
+	pid_t ppid;
+	pid_t pgrp;
+	pid_t sid;
+	char state; // R S D T Z X ...
+	uint64_t start; // clock ticks since boot; with pid it names a process for good
+	void *owner; // for the caller; NULL after a scan
+	int mark; // for the caller; 0 after a scan
+};
+
+struct tree {
+	struct proc *procs; // in ascending order of pid
+	size_t len, cap;
+};
+
+// Room for the first snapshot, so that later ones work without memory. 0 or -1/errno.
+int tree_init(struct tree *t);
+// Takes a snapshot. When memory runs out it holds the lower pids only.
+// 0, or -1 with errno when /proc cannot be read.
+int tree_scan(struct tree *t);
+struct proc *tree_find(const struct tree *t, pid_t pid);
+// One process by number, without a snapshot. 0, or -1 when there is none.
+int tree_stat(pid_t pid, struct proc *p);
+
+// Has the process children? 1 yes, 0 no, -1 the kernel does not say cheaply.
+int tree_has_children(pid_t pid);
+// Calls fn for each child of this process until it returns false.
+// 0, or -1 when the kernel does not list children.
+int tree_own_children(bool (*fn)(void *ctx, pid_t pid), void *ctx);
+// The clock-tick time of now, comparable with proc.start.
+uint64_t tree_now(void);
+// The value of a variable in the environment that the process was started with.
+// false when it is not there or does not fit.
+bool tree_env(pid_t pid, const char *name, char *out, size_t size);
+// Signals exactly the process that had this start time. 0, or -1 with errno
+// (ESRCH when it is gone).
+int tree_signal(pid_t pid, uint64_t start, int sig);

@@ -1,0 +1,287 @@
+// From one message to its answer: single requests, batches, calls kept for later.
+#include "rpc/server.h"
+#include <stdlib.h>
+#include <string.h>
+
+// A batch is answered as a whole, so its text and its answers are kept while
+// one of its calls waits; one call is live at a time, in order.
+struct rpc_batch {
+	struct list link; // in conn.batches
+	struct rpc_server *server;
+	struct rpc_conn *conn; // NULL: gone
+	char *text; // owned
+	struct json_iter items;
+	struct buf out;
+	bool waiting;
+};
+
+static const char too_big_data[] = "\"Exceeded max limit of 10485760\"";
+
+static struct buf *output(struct rpc_call *c)
+{
+	static struct buf nowhere;
+	if (c->batch)
+		return &c->batch->out;
+	if (c->conn)
+		return &c->conn->out;
+	buf_clear(&nowhere);
+	return &nowhere;
+}
+
+static void batch_go_on(struct rpc_batch *b);
+
+// The frame around an answer: a newline alone, a comma in a batch.
+static void begin_answer(struct rpc_call *c)
+{
+	struct buf *b = output(c);
+	if (c->batch && b->len > 1)
+		buf_add_char(b, ',');
+	c->result_at = b->len;
+}
+
+static void end_answer(struct rpc_call *c)
+{
+	struct buf *b = output(c);
+	c->answered = true;
+	if (b->len - c->result_at > RPC_MESSAGE_MAX) {
+		b->len = c->result_at;
+		rpc_add_error(b, c->id, RPC_RESPONSE_TOO_BIG, "Response is too big", too_big_data);
+	}
+	if (!c->batch && c->conn) {
+		buf_add_char(b, '\n');
+		rpc_conn_wrote(c->conn);
+	}
+}
+
+// A kept call is freed by its answer, and its batch goes on.
+static void finish(struct rpc_call *c)
+{
+	end_answer(c);
+	struct rpc_batch *b = c->batch;
+	bool kept = c->id.at == (const char *)(c + 1);
+	list_del(&c->link);
+	if (!kept)
+		return;
+	free(c);
+	if (b) {
+		b->waiting = false;
+		batch_go_on(b);
+	}
+}
+
+struct buf *rpc_result_begin(struct rpc_call *c)
+{
+	begin_answer(c);
+	struct buf *b = output(c);
+	buf_add_str(b, "{\"jsonrpc\":\"2.0\",\"id\":");
+	rpc_add_id(b, c->id);
+	buf_add_str(b, ",\"result\":");
+	return b;
+}
+
+void rpc_result_end(struct rpc_call *c)
+{
+	buf_add_char(output(c), '}');
+	finish(c);
+}
+
+void rpc_result_null(struct rpc_call *c)
+{
+	buf_add_str(rpc_result_begin(c), "null");
+	rpc_result_end(c);
+}
+
+void rpc_fail(struct rpc_call *c, const struct err *err, const char *service)
+{
+	begin_answer(c);
+	rpc_add_err(output(c), c->id, err, c->action, service);
+	finish(c);
+}
+
+static void fail_code(struct rpc_call *c, int code, const char *message, const char *data)
+{
+	begin_answer(c);
+	rpc_add_error(output(c), c->id, code, message, data);
+	finish(c);
+}
+
+void rpc_invalid(struct rpc_call *c, const char *text)
+{
+	struct buf data = BUF_INIT;
+	json_add_str(&data, text, strlen(text));
+	fail_code(c, RPC_INVALID_PARAMS, "Invalid params", buf_text(&data));
+	buf_release(&data);
+}
+
+struct rpc_call *rpc_keep(struct rpc_call *c)
+{
+	struct rpc_call *k = malloc(sizeof(*k) + c->id.len);
+	if (!k) {
+		fail_code(c, RPC_INTERNAL_ERROR, "out of memory", NULL);
+		return NULL;
+	}
+	*k = *c;
+	k->params = (struct span){ NULL, 0 };
+	memcpy(k + 1, c->id.at, c->id.len);
+	k->id.at = (const char *)(k + 1);
+	list_init(&k->link);
+	if (k->batch)
+		k->batch->waiting = true;
+	else
+		list_append(&c->conn->calls, &k->link);
+	c->answered = true;
+	return k;
+}
+
+// ---- one request ----
+
+static const struct rpc_method *find_method(const struct rpc_server *s, struct span name)
+{
+	for (size_t i = 0; i < s->nmethods; i++)
+		if (json_is(name, s->methods[i].name))
+			return &s->methods[i];
+	for (size_t i = 0; i < s->naliases; i++)
+		if (json_is(name, s->aliases[i].old_name))
+			return find_method(s, (struct span){ s->aliases[i].name, strlen(s->aliases[i].name) });
+	return NULL;
+}
+
+static void call(struct rpc_call *c, const struct rpc_request *r)
+{
+	struct rpc_server *s = c->server;
+	const struct rpc_method *m = find_method(s, r->method);
+	if (!m) {
+		fail_code(c, RPC_METHOD_NOT_FOUND, "Method not found", NULL);
+		return;
+	}
+	struct param p[PARAM_MAX];
+	buf_clear(&s->why);
+	if (rpc_params(r->params, m->params, m->nparams, p, &s->scratch, &s->why) < 0) {
+		const char *why = buf_text(&s->why);
+		rpc_invalid(c, why ? why : "out of memory");
+		return;
+	}
+	c->params = r->params;
+	m->fn(c, p);
+}
+
+// Is there an answer to give, and did it not come from a call?
+static void request(struct rpc_conn *conn, struct rpc_batch *batch, struct rpc_server *server, struct span message)
+{
+	struct rpc_request r;
+	rpc_parse(message, &r);
+	struct rpc_call c = { .server = server, .conn = conn, .batch = batch, .id = r.id };
+	list_init(&c.link);
+	switch (r.kind) {
+	case RPC_CALL:
+		call(&c, &r);
+		break;
+	case RPC_NOTIFICATION:
+		break;
+	case RPC_INVALID:
+		fail_code(&c, RPC_INVALID_REQUEST, "Invalid request", NULL);
+		break;
+	case RPC_UNREADABLE:
+		if (batch)
+			fail_code(&c, RPC_INVALID_REQUEST, "Invalid request", NULL);
+		else
+			fail_code(&c, RPC_PARSE_ERROR, "Parse error", NULL);
+		break;
+	}
+}
+
+// ---- batches ----
+
+static void batch_free(struct rpc_batch *b)
+{
+	list_del(&b->link);
+	buf_release(&b->out);
+	free(b->text);
+	free(b);
+}
+
+static void batch_done(struct rpc_batch *b)
+{
+	if (b->conn && b->out.len > 1) {
+		struct buf *out = &b->conn->out;
+		buf_add_char(&b->out, ']');
+		if (b->out.failed || b->out.len > RPC_MESSAGE_MAX)
+			rpc_add_error(out, (struct span){ NULL, 0 }, RPC_BATCH_TOO_BIG,
+				"The batch response was too large", too_big_data);
+		else
+			buf_add(out, b->out.data, b->out.len);
+		buf_add_char(out, '\n');
+		rpc_conn_wrote(b->conn);
+	}
+	batch_free(b);
+}
+
+static void batch_go_on(struct rpc_batch *b)
+{
+	struct span key, item;
+	while (!b->waiting && b->out.len <= RPC_MESSAGE_MAX) {
+		if (!json_next(&b->items, &key, &item)) {
+			batch_done(b);
+			return;
+		}
+		request(b->conn, b, b->server, item);
+	}
+	if (!b->waiting)
+		batch_done(b);
+}
+
+static void batch_begin(struct rpc_conn *conn, struct span message)
+{
+	struct rpc_batch *b = calloc(1, sizeof(*b));
+	char *text = malloc(message.len);
+	if (!b || !text) {
+		free(b);
+		free(text);
+		rpc_add_error(&conn->out, (struct span){ NULL, 0 }, RPC_INTERNAL_ERROR, "out of memory", NULL);
+		buf_add_char(&conn->out, '\n');
+		rpc_conn_wrote(conn);
+		return;
+	}
+	memcpy(text, message.at, message.len);
+	b->server = conn->server;
+	b->conn = conn;
+	b->text = text;
+	b->items = json_iter((struct span){ text, message.len });
+	b->out.max = 2 * RPC_MESSAGE_MAX;
+	buf_add_char(&b->out, '[');
+	list_append(&conn->batches, &b->link);
+	batch_go_on(b);
+}
+
+static bool is_empty_array(struct span message)
+{
+	struct json_iter it = json_iter(message);
+	struct span key, item;
+	return !json_next(&it, &key, &item);
+}
+
+void rpc_dispatch(struct rpc_conn *conn, struct span message)
+{
+	struct rpc_call c = { .server = conn->server, .conn = conn };
+	list_init(&c.link);
+	if (!message.at || !json_check(message.at, message.len))
+		fail_code(&c, RPC_PARSE_ERROR, "Parse error", NULL);
+	else if (json_type(message) == JSON_OBJECT)
+		request(conn, NULL, conn->server, message);
+	else if (is_empty_array(message))
+		fail_code(&c, RPC_INVALID_REQUEST, "Invalid request", NULL);
+	else
+		batch_begin(conn, message);
+}
+
+void rpc_calls_hang_up(struct rpc_conn *conn)
+{
+	list_for_safe(pos, &conn->calls) {
+		list_entry(pos, struct rpc_call, link)->conn = NULL;
+		list_del(pos);
+	}
+	list_for_safe(pos, &conn->batches) {
+		list_entry(pos, struct rpc_batch, link)->conn = NULL;
+		list_del(pos);
+	}
+}

@@ -1,0 +1,239 @@
+// Connections: bytes in, bytes out, and what bounds them.
+#include "rpc/server.h"
+#include "base/log.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 64 * 1024, STREAM_UNREAD_MAX = 256 * 1024 };
+
+void rpc_server_init(struct rpc_server *s, struct loop *l, void *ctx)
+{
+	*s = (struct rpc_server){ .loop = l, .ctx = ctx };
+	list_init(&s->conns);
+	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void conn_close(struct rpc_conn *c)
+{
+	struct loop *l = c->server->loop;
+	rpc_calls_hang_up(c);
+	while (!list_empty(&c->streams)) {
+		struct rpc_stream *st = list_entry(c->streams.next, struct rpc_stream, link);
+		list_del(&st->link);
+		st->closed(st);
+	}
+	work_cancel(&c->more);
+	int fd = loop_remove(l, &c->source);
+	if (fd >= 0)
+		close(fd);
+	list_del(&c->link);
+	c->server->nconns--;
+	buf_release(&c->in);
+	buf_release(&c->out);
+	free(c);
+}
+
+static size_t unread(const struct rpc_conn *c)
+{
+	return c->out.len - c->sent;
+}
+
+static bool is_idle(const struct rpc_conn *c)
+{
+	return !unread(c) && list_empty(&c->calls) && list_empty(&c->batches) && list_empty(&c->streams);
+}
+
+// false: the client has gone.
+static bool flush(struct rpc_conn *c)
+{
+	while (unread(c)) {
+		ssize_t n = send(c->source.fd, c->out.data + c->sent, unread(c), MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN;
+		c->sent += (size_t)n;
+	}
+	c->sent = 0;
+	// A large answer's memory is given back, a small one's is used again.
+	if (c->out.cap > READ_SIZE)
+		buf_release(&c->out);
+	buf_clear(&c->out);
+	return true;
+}
+
+static bool is_full(const struct rpc_conn *c)
+{
+	return unread(c) > RPC_UNREAD_MAX;
+}
+
+static void want(struct rpc_conn *c)
+{
+	uint32_t events = 0;
+	if (!c->eof && !is_full(c))
+		events |= EPOLLIN;
+	if (unread(c))
+		events |= EPOLLOUT;
+	loop_want(c->server->loop, &c->source, events);
+}
+
+void rpc_conn_wrote(struct rpc_conn *c)
+{
+	work_queue(c->server->loop, &c->more);
+}
+
+static void answer_too_big(struct rpc_conn *c)
+{
+	c->too_big = true;
+	rpc_add_error(&c->out, (struct span){ NULL, 0 }, RPC_TOO_BIG, "Request is too big",
+		"\"Exceeded max limit of 10485760\"");
+	buf_add_char(&c->out, '\n');
+}
+
+// What of the buffer is not needed any more goes in one move, not once a request.
+static void take_requests(struct rpc_conn *c)
+{
+	size_t done = 0;
+	while (!is_full(c) && done < c->in.len) {
+		size_t start, used;
+		enum frame_result r = frame_next(&c->frame, c->in.data + done, c->in.len - done, &start, &used);
+		const char *at = c->in.data + done;
+		done += used;
+		if (r == FRAME_MORE) {
+			if (c->in.len - done > RPC_MESSAGE_MAX && !c->too_big)
+				answer_too_big(c);
+			break;
+		}
+		if (c->too_big) // its end has come
+			c->too_big = false;
+		else if (r == FRAME_JUNK)
+			rpc_dispatch(c, (struct span){ NULL, 0 });
+		else if (used - start > RPC_MESSAGE_MAX)
+			answer_too_big(c), c->too_big = false;
+		else
+			rpc_dispatch(c, (struct span){ at + start, used - start });
+	}
+	buf_consume(&c->in, done);
+	// The scanner has seen the bytes of an oversized request; only its state counts.
+	if (c->too_big) {
+		buf_release(&c->in);
+		c->frame.at = 0;
+	}
+	if (!c->in.len && c->in.cap > READ_SIZE)
+		buf_release(&c->in);
+}
+
+static void serve(struct rpc_conn *c)
+{
+	take_requests(c);
+	if (!flush(c) || c->out.failed || c->in.failed) {
+		conn_close(c);
+		return;
+	}
+	list_for_safe(pos, &c->streams) {
+		struct rpc_stream *st = list_entry(pos, struct rpc_stream, link);
+		if (rpc_stream_has_room(st))
+			st->room(st);
+	}
+	if (!flush(c) || (c->eof && is_idle(c)))
+		conn_close(c);
+	else
+		want(c);
+}
+
+static void serve_more(struct work *w)
+{
+	serve(container_of(w, struct rpc_conn, more));
+}
+
+static void conn_ready(struct source *src, uint32_t events)
+{
+	struct rpc_conn *c = container_of(src, struct rpc_conn, source);
+	if (events & EPOLLIN && !c->eof) {
+		if (buf_reserve(&c->in, READ_SIZE) < 0) {
+			log_warn("a client was dropped: out of memory");
+			conn_close(c);
+			return;
+		}
+		ssize_t n = read(src->fd, c->in.data + c->in.len, READ_SIZE);
+		if (n > 0)
+			c->in.len += (size_t)n;
+		else if (n == 0)
+			c->eof = true;
+		else if (errno != EAGAIN && errno != EINTR) {
+			conn_close(c);
+			return;
+		}
+	} else if (events & (EPOLLHUP | EPOLLERR)) {
+		// Both directions are closed, and all that was sent has been read.
+		conn_close(c);
+		return;
+	}
+	serve(c);
+}
+
+void rpc_accepted(struct rpc_server *s, int fd)
+{
+	struct rpc_conn *c = calloc(1, sizeof(*c));
+	if (!c) {
+		close(fd);
+		return;
+	}
+	c->server = s;
+	c->source.fn = conn_ready;
+	list_init(&c->calls);
+	list_init(&c->streams);
+	list_init(&c->batches);
+	work_init(&c->more, serve_more);
+	socklen_t size = sizeof(c->peer);
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->peer, &size);
+	if (loop_add(s->loop, &c->source, fd, EPOLLIN) < 0) {
+		close(fd);
+		free(c);
+		return;
+	}
+	list_append(&s->conns, &c->link);
+	s->nconns++;
+}
+
+void rpc_flush_all(struct rpc_server *s)
+{
+	list_for_safe(pos, &s->conns)
+		flush(list_entry(pos, struct rpc_conn, link));
+}
+
+
+void rpc_server_release(struct rpc_server *s)
+{
+	list_for_safe(pos, &s->conns)
+		conn_close(list_entry(pos, struct rpc_conn, link));
+	while (s->nlisteners)
+		rpc_unlisten(&s->listeners[--s->nlisteners]);
+	if (s->spare_fd >= 0)
+		close(s->spare_fd);
+	buf_release(&s->scratch);
+	buf_release(&s->why);
+}
+
+// ---- streams ----
+
+bool rpc_stream_has_room(const struct rpc_stream *st)
+{
+	return unread(st->conn) < STREAM_UNREAD_MAX;
+}
+
+struct buf *rpc_stream_begin(struct rpc_stream *st)
+{
+	return &st->conn->out;
+}
+
+void rpc_stream_end(struct rpc_stream *st)
+{
+	buf_add_char(&st->conn->out, '\n');
+	rpc_conn_wrote(st->conn);
+}

@@ -1,0 +1,196 @@
+// Ordered shutdown: who waits for whom in `after` goes first. Counts again, no
+// search: a service may stop when none of its dependents is left (`holders`).
+// What is in a cycle, or hangs on one, is let go when nothing else moves.
+#include "svc/super.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include <signal.h>
+
+enum { PROGRESS_MS = 5000, SWEEP_STEP_MS = 100, SWEEP_GRACE_MS = 5000 };
+
+static bool is_alive(const struct service *s)
+{
+	return s->rec.phase != PHASE_IDLE || s->rec.pid || svc_has_left(s);
+}
+
+static void mark_gone(struct service *s);
+
+// Also asked of services without a leader: what a oneshot started is found then.
+static void stop_if_free(struct service *s)
+{
+	if (s->gone || s->holders)
+		return;
+	if (!s->halt_asked) {
+		s->halt_asked = true;
+		super_stop(s);
+		if (is_alive(s))
+			log_info("service '%s' is scheduled for a shutdown", service_name(s));
+	}
+	if (!is_alive(s))
+		mark_gone(s);
+}
+
+// The stack of a long chain of dead services must not grow with it: freed
+// services are stopped from the work queue.
+static void mark_gone(struct service *s)
+{
+	if (s->gone)
+		return;
+	s->gone = true;
+	for (size_t i = 0; i < s->def->nedges; i++) {
+		struct service *on = s->def->edges[i].to->svc;
+		if (on && on != s && on->holders && !--on->holders)
+			svc_todo(on, TODO_HALT);
+	}
+}
+
+static void finish(struct super *u);
+
+void halt_service(struct service *s)
+{
+	stop_if_free(s);
+	finish(s->super);
+}
+
+void halt_check(struct service *s)
+{
+	if (!s->gone && !s->holders && !is_alive(s))
+		svc_todo(s, TODO_HALT);
+}
+
+// What a removed service held is let go.
+void halt_removed(struct service *s)
+{
+	if (s->super->halting)
+		mark_gone(s);
+}
+
+static unsigned count_waiting(struct super *u, unsigned *moving)
+{
+	unsigned waiting = 0;
+	*moving = 0;
+	list_for(pos, &u->services) {
+		struct service *s = list_entry(pos, struct service, link);
+		waiting += !s->gone;
+		*moving += !s->gone && (s->rec.phase == PHASE_STOPPING || s->todo & TODO_HALT);
+	}
+	return waiting;
+}
+
+// Nothing moves and something is left: only cycles do that. First those without
+// processes are let go, since that may free the rest in order; then all.
+static void break_cycles(struct super *u)
+{
+	bool dead = false;
+	list_for(pos, &u->services) {
+		struct service *s = list_entry(pos, struct service, link);
+		if (!s->gone && !s->rec.pid && !svc_has_left(s)) {
+			dead = true;
+			s->holders = 0;
+			svc_todo(s, TODO_HALT);
+		}
+	}
+	if (dead)
+		return;
+	list_for(pos, &u->services) {
+		struct service *s = list_entry(pos, struct service, link);
+		if (!s->gone) {
+			log_warn("service '%s' is in a cycle of `after`: stopped without its order", service_name(s));
+			s->holders = 0;
+			svc_todo(s, TODO_HALT);
+		}
+	}
+}
+
+static void sweep(struct super *u)
+{
+	uint64_t spent = u->loop->now_ms - u->halt_since_ms;
+	int sig = spent >= SWEEP_GRACE_MS ? SIGKILL : u->halt_round ? 0 : SIGTERM;
+	if (!kin_sweep(u, sig)) {
+		timer_stop(&u->halt_timer);
+		u->halt_over = true;
+		u->on_halted(u->on_halted_ctx);
+		return;
+	}
+	if (!u->halt_round++)
+		log_info("ending the processes that belong to no running service");
+	timer_set(u->loop, &u->halt_timer, SWEEP_STEP_MS);
+}
+
+static void finish(struct super *u)
+{
+	unsigned moving;
+	if (u->halt_over || u->sweeping)
+		return;
+	if (count_waiting(u, &moving)) {
+		if (!moving)
+			break_cycles(u);
+		return;
+	}
+	u->sweeping = true;
+	u->halt_round = 0;
+	u->halt_since_ms = u->loop->now_ms;
+	sweep(u);
+}
+
+static void add_waiting(struct buf *b, const struct service *s, uint64_t now)
+{
+	if (s->gone || s->rec.phase != PHASE_STOPPING)
+		return;
+	buf_printf(b, "%s %s", b->len ? "," : "", service_name(s));
+	if (timer_is_set(&s->grace) && s->grace.at_ms > now)
+		buf_printf(b, " (at most %llu s more)", (unsigned long long)((s->grace.at_ms - now + 999) / 1000));
+}
+
+static void progress(struct super *u)
+{
+	struct buf b = BUF_INIT;
+	list_for(pos, &u->services)
+		add_waiting(&b, list_entry(pos, struct service, link), u->loop->now_ms);
+	const char *text = buf_text(&b);
+	log_info("shutdown waits for%s", text ? text : " services");
+	buf_release(&b);
+	timer_set(u->loop, &u->halt_timer, PROGRESS_MS);
+}
+
+static void halt_tick(struct timer *t)
+{
+	struct super *u = container_of(t, struct super, halt_timer);
+	if (u->sweeping)
+		sweep(u);
+	else
+		progress(u);
+}
+
+void halt_init(struct super *u)
+{
+	timer_init(&u->halt_timer, halt_tick);
+}
+
+void halt_reaped(struct super *u)
+{
+	if (u->sweeping && !u->halt_over)
+		sweep(u);
+}
+
+void super_shutdown(struct super *u, enum halt_mode mode)
+{
+	if (u->halting) {
+		if (u->halting == HALT_STOP)
+			u->halting = mode;
+		return;
+	}
+	u->halting = mode;
+	log_info("%s", mode == HALT_REBOOT ? "rebooting" : "shutting down");
+	timer_set(u->loop, &u->halt_timer, PROGRESS_MS);
+	list_for(pos, &u->services) {
+		struct service *s = list_entry(pos, struct service, link);
+		s->rec.up = false;
+		for (size_t i = 0; i < s->def->nedges; i++)
+			if (s->def->edges[i].to->svc && s->def->edges[i].to->svc != s)
+				s->def->edges[i].to->svc->holders++;
+	}
+	list_for(pos, &u->services)
+		stop_if_free(list_entry(pos, struct service, link));
+	finish(u);
+}

@@ -1,0 +1,171 @@
+// The supervisor: all services, and everything that happens to them.
+//
+// super.c   events into the machine, actions out of it; the only writer of state
+// graph.c   names, `after`, who waits for whom
+// def.c     a parsed file becomes a struct def
+// load.c    the config folder: load, monitor, reload
+// run.c     spawn, output pipes, readiness test
+// kin.c     which processes belong to which service; signals to them
+// halt.c    ordered shutdown
+//
+// One thread. Nothing blocks. start, stop, reap and shutdown take no memory
+// (an output line and the text of a reason do, and are done without when there
+// is none).
+#pragma once
+#include "base/err.h"
+#include "base/list.h"
+#include "loop/loop.h"
+#include "proc/reap.h"
+#include "proc/tree.h"
+#include "svc/ring.h"
+#include "svc/service.h"
+
+#include <sys/resource.h>
+
+enum { SUPER_BUCKETS = 512, SUPER_READ_SIZE = 64 * 1024 };
+enum { SUPER_RESTART_MS = 2000, SUPER_TEST_EVERY_MS = 2000, SUPER_TEST_LIMIT_MS = 10000, SUPER_RETRY_MS = 2000 };
+
+enum halt_mode { HALT_NONE, HALT_POWEROFF, HALT_REBOOT, HALT_STOP };
+
+// A process that belongs to a service besides its leader and its test.
+struct member {
+	pid_t pid;
+	bool detached; // left on purpose: own session, and adopted
+	bool signalled; // has had the stop signal
+	bool in_group; // in the leader's process group
+	uint64_t start;
+	struct service *svc;
+};
+
+struct super {
+	struct loop *loop;
+	struct ring ring;
+	struct ring_owner *own; // lines of init itself
+	struct list services; // by name
+	size_t nservices;
+	struct node *nodes[SUPER_BUCKETS];
+	struct tracked *pids[SUPER_BUCKETS];
+	struct list exits; // services whose leader was reaped, event to come
+
+	struct tree tree;
+	struct member *members; // by pid
+	struct member *members_next; // where the next list is made
+	size_t nmembers, members_cap;
+	bool blind; // /proc cannot be read
+	uint64_t scan_turn; // loop turn of the snapshot that members come from
+	uint64_t calm_turn; // loop turn in which init had no adopted children
+	unsigned nending; // services in STOPPING, COOLING or ENDING
+
+	char **base_env; // inherited, then /etc/environment
+	char **envp; // scratch for a spawn
+	size_t envp_cap;
+	int null_fd;
+	struct rlimit nofile; // as init found it
+	char *config_dir;
+	bool container;
+
+	enum halt_mode halting;
+	int exit_code; // of init: of an essential service that ended
+	struct timer halt_timer; // progress line, final sweep
+	unsigned halt_round;
+	bool sweeping; // all services are gone, the rest is being ended
+	bool halt_over;
+	uint64_t halt_since_ms;
+	void (*on_halted)(void *ctx); // nothing is left
+	void *on_halted_ctx;
+	char read_buf[SUPER_READ_SIZE];
+};
+
+struct super_options {
+	const char *config_dir;
+	size_t log_lines;
+	bool container;
+};
+
+// 0, or -1 with *err. Becomes the child subreaper.
+int super_init(struct super *u, struct loop *l, const struct super_options *o, struct err *err);
+
+struct service *super_find(struct super *u, const char *name);
+
+// Loads every service file; bad ones are reported and left out. Starts the rest.
+void super_load_dir(struct super *u);
+// Loads NAME.yaml (or .yml) and starts the service. ERR_INVALID_NAME,
+// ERR_SERVICE_ALREADY_MONITORED, ERR_CONFIG, ERR_SHUTTING_DOWN, ERR_INTERNAL.
+int super_monitor(struct super *u, const char *name, unit_warn_fn *warn, void *ctx, struct err *err);
+int super_start(struct service *s, struct err *err);
+void super_stop(struct service *s);
+// Reads a changed file first; if it is bad nothing is done: ERR_CONFIG.
+int super_restart(struct service *s, struct err *err);
+// ERR_SERVICE_IS_UP unless stopped. On 0 the service is gone.
+int super_forget(struct service *s, struct err *err);
+// A signal to the process group. ERR_SERVICE_IS_DOWN, ERR_INTERNAL.
+int super_kill(struct service *s, int sig, struct err *err);
+// Ends every service in order, then what else is left, then calls on_halted.
+// A second call only changes the mode of a HALT_STOP.
+void super_shutdown(struct super *u, enum halt_mode mode);
+// After SIGCHLD.
+void super_reap(struct super *u);
+
+// Has a stop or restart of this service come to its end?
+static inline bool super_is_settled(const struct service *s)
+{
+	return s->rec.phase != PHASE_STOPPING && s->rec.phase != PHASE_ENDING;
+}
+
+void super_watch(struct service *s, struct watcher *w);
+static inline void super_unwatch(struct watcher *w)
+{
+	list_del(&w->link);
+}
+
+// "removed", "changed" or NULL: the file against what was loaded from it.
+const char *super_file_news(struct service *s);
+
+// ---- between the files of svc/ ----
+
+void svc_event(struct service *s, enum event ev);
+void svc_todo(struct service *s, enum service_todo what);
+void svc_reason(struct service *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static inline bool svc_has_left(const struct service *s)
+{
+	return s->left || s->test.pid;
+}
+
+struct node *graph_node(struct super *u, const char *name); // found or made; NULL without memory
+struct node *graph_find(struct super *u, const char *name);
+void graph_release(struct super *u, struct node *n); // frees it if nobody needs it
+void graph_attach(struct service *s, struct def *d); // edges begin to count
+void graph_detach(struct super *u, struct def *d);
+void graph_flip(struct service *s, bool satisfied); // moves the dependents' counts
+
+struct def *def_new(struct super *u, const struct unit *unit);
+void def_free(struct super *u, struct def *d); // detached edges only
+
+void run_track(struct super *u, struct tracked *t, pid_t pid);
+void run_untrack(struct super *u, struct tracked *t);
+struct tracked *run_tracked(struct super *u, pid_t pid);
+void run_spawn(struct service *s); // feeds EV_SPAWN_*
+void run_test(struct service *s);
+void run_test_tick(struct service *s);
+void run_test_end(struct service *s);
+void run_test_exit(struct service *s, struct exit_status how);
+void run_drain(struct service *s); // what the pipes hold now
+int run_prepare(struct service *s, const struct def *d); // memory for a definition
+void run_release(struct service *s);
+
+void kin_before_stop(struct service *s);
+void kin_settle(struct super *u); // after reaping: counts again what is left
+void kin_end(struct service *s); // stop signal
+void kin_kill(struct service *s); // SIGKILL, to all of it
+void kin_forget(struct service *s);
+bool kin_sweep(struct super *u, int sig); // signals every descendant; false when there is none
+
+// `d` is taken over on success only. NULL with *err.
+struct service *super_add(struct super *u, const char *name, struct def *d, struct err *err);
+int super_read_env(struct super *u);
+
+void halt_init(struct super *u);
+void halt_service(struct service *s);
+void halt_check(struct service *s); // shutdown: may others stop now?
+void halt_removed(struct service *s);
+void halt_reaped(struct super *u);

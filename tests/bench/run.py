@@ -1,0 +1,675 @@
+#!/usr/bin/env python3
+"""make bench: how fast and how small, each figure beside a floor of this run.
+
+    run.py [NAME...]    boot chain down memory idle list ring ticks react; all without NAME
+
+An absolute time says more about the machine than about the program. So every
+figure stands beside a floor or a reference that ran in turn with it, medians of
+several rounds, and the bounds (wanted) are ratios wherever that is possible.
+Other supervisors stand in columns of their own where they are installed.
+
+Environment: ZINIT = the binary, BENCH_BIN = the folder of the compiled helpers
+(a missing or stale one is compiled here). Exit code 1 only if something could
+not be measured: a bound that is missed is a line of the table.
+"""
+import ctypes
+import json
+import mmap
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+REPO = os.path.dirname(os.path.dirname(HERE))
+ZINIT = os.path.abspath(os.environ.get("ZINIT") or os.path.join(REPO, "build", "zinit"))
+BIN = os.path.abspath(os.environ.get("BENCH_BIN") or os.path.join(REPO, "build", "tests", "bench"))
+SLOTS = 4096  # as in board.h
+PEERS = {"runit": "runsvdir", "s6": "s6-svscan", "supervisord": "supervisord"}
+NULL = subprocess.DEVNULL
+TMP = ""
+
+
+class CannotMeasure(Exception):
+    """This figure could not be had; the message says why."""
+
+
+# ---------------------------------------------------------------- the table
+
+COLUMNS = (("figure", 45), ("ours", 12), ("floor", 12), ("ratio", 7), ("wanted", 9), ("", 5),
+           ("runit", 11), ("s6", 11), ("supervisord", 11))
+
+
+def table_line(cells):
+    print("  ".join(f"{c:<{w}}" if i == 0 else f"{c:>{w}}" for i, (c, (_, w)) in enumerate(zip(cells, COLUMNS))).rstrip(),
+          flush=True)
+
+
+def row(figure, ours, floor="", ratio=None, wanted="", ok=None, peers=None):
+    peers = peers or {}
+    table_line([figure, ours, floor, "" if ratio is None else f"{ratio:.2f}x", wanted,
+                "" if ok is None else "ok" if ok else "OVER"] + [peers.get(p, "-") for p in PEERS])
+
+
+def ms(ns):
+    return f"{ns / 1e6:.2f} ms"
+
+
+def us(ns):
+    return f"{ns / 1e3:.1f} us"
+
+
+def ratio_row(figure, ours, floor, bound, unit=ms, peers=None):
+    ratio = ours / floor
+    row(figure, unit(ours), unit(floor), ratio, f"<= {bound}x" if bound else "", ratio <= bound if bound else None,
+        {p: unit(v) for p, v in (peers or {}).items()})
+
+
+# ---------------------------------------------------------------- processes
+
+def descendants(root):
+    """Every process below root, by pid: (name, parent)."""
+    table = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", errors="replace") as f:
+                    stat = f.read()
+            except OSError:
+                continue
+            name = stat[stat.index("(") + 1:stat.rindex(")")]
+            table[int(entry)] = (name, int(stat[stat.rindex(")") + 2:].split()[1]))
+    found, todo = {}, [root]
+    while todo:
+        parent = todo.pop()
+        for pid, (name, ppid) in table.items():
+            if ppid == parent and pid not in found:
+                found[pid] = (name, ppid)
+                todo.append(pid)
+    return found
+
+
+def sweep():
+    """Ends everything below this process (it is a subreaper: nothing escapes upward)."""
+    for _ in range(50):
+        left = descendants(os.getpid())
+        if not left:
+            return
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
+        time.sleep(0.02)
+
+
+def until(what, condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise CannotMeasure(f"{what}: not within {seconds} s")
+        time.sleep(0.005)
+
+
+def cpu_ns(pid):
+    with open(f"/proc/{pid}/schedstat") as f:
+        return int(f.read().split()[0])
+
+
+def private_kib(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as f:
+        return sum(int(line.split()[1]) for line in f if line.startswith(("Private_Clean:", "Private_Dirty:")))
+
+
+def switches(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return sum(int(line.split()[1]) for line in f if "ctxt_switches:" in line)
+
+
+def helper(name):
+    """Path of a compiled helper, compiled now where the Makefile has not done it."""
+    path, source = os.path.join(BIN, name), os.path.join(HERE, name + ".c")
+    sources = [source, os.path.join(HERE, "board.h")]
+    if not os.path.exists(path) or any(os.path.getmtime(s) > os.path.getmtime(path) for s in sources):
+        os.makedirs(BIN, exist_ok=True)
+        cc = os.environ.get("CC", "cc").split()
+        # static: the smaller the measured program, the more its starter shows
+        for flags in (["-static"], []):
+            if subprocess.run(cc + ["-O2", *flags, "-o", path, source], stderr=NULL).returncode == 0:
+                break
+        else:
+            raise CannotMeasure(f"{source} does not compile")
+    return path
+
+
+class Board:
+    """See board.h."""
+
+    def __init__(self):
+        self.path = tempfile.mktemp(prefix="board-", dir=TMP)
+        with open(self.path, "wb") as f:
+            f.truncate(8 + 8 * SLOTS)
+        with open(self.path, "r+b") as f:
+            self.map = mmap.mmap(f.fileno(), 0)
+
+    def count(self):
+        return struct.unpack_from("=I", self.map, 0)[0]
+
+    def want(self, n):
+        struct.pack_into("=I", self.map, 4, n)
+
+    def slots(self, n):
+        return struct.unpack_from(f"={n}q", self.map, 8)
+
+
+# ---------------------------------------------------------------- supervisors: how each is told to run N services
+
+def folder():
+    return tempfile.mkdtemp(dir=TMP)
+
+
+def write(path, text, mode=0o644):
+    with open(path, "w") as f:
+        f.write(text)
+    os.chmod(path, mode)
+
+
+def service(program, board, *args):
+    """The n-th service's argument vector, as a function of n."""
+    return lambda i: [helper(program), board.path, str(i), *args]
+
+
+class Ours:
+    sig = signal.SIGTERM
+
+    def __init__(self, n, argv, chain=False, extra="", lines=None):
+        self.dir = folder()
+        self.sock = os.path.join(self.dir, "socket")
+        config = os.path.join(self.dir, "services")
+        os.mkdir(config)
+        for i in range(n):
+            text = f"exec: {' '.join(argv(i))}\nlog: ring\n" + extra
+            if chain and i:
+                text += f"after: [s{i - 1}]\n"
+            write(os.path.join(config, f"s{i}.yaml"), text)
+        self.command = [ZINIT, "-s", self.sock, "init", "--container", "-c", config]
+        if lines:
+            self.command += ["-b", str(lines)]
+
+    def call(self, method, *params):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(self.sock)
+            s.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode())
+            answer = b""
+            while not answer.endswith(b"\n"):
+                piece = s.recv(1 << 20)
+                if not piece:
+                    raise CannotMeasure(f"{method}: the daemon hung up")
+                answer += piece
+        answer = json.loads(answer)
+        if "result" not in answer:
+            raise CannotMeasure(f"{method}: {answer.get('error')}")
+        return answer["result"]
+
+
+class Floor:
+    sig = signal.SIGTERM
+
+    def __init__(self, n, argv, step=False):
+        self.command = [helper("floor"), argv(0)[1], str(n), argv(0)[0]] + (["step"] if step else [])
+
+
+class Scanned:
+    """runit and s6: a folder for each service with an executable `run`."""
+
+    def __init__(self, n, argv):
+        self.dir = folder()
+        self.services = [os.path.join(self.dir, f"s{i}") for i in range(n)]
+        for i, path in enumerate(self.services):
+            os.mkdir(path)
+            write(os.path.join(path, "run"), "#!" + " ".join(argv(i)) + "\n", 0o755)
+
+
+class Runit(Scanned):
+    sig = signal.SIGHUP  # ends its services too; SIGTERM would leave them
+
+    def __init__(self, n, argv):
+        super().__init__(n, argv)
+        self.command = ["runsvdir", self.dir]
+        self.list = ["sv", "status", *self.services]
+
+
+class S6(Scanned):
+    sig = signal.SIGTERM
+
+    def __init__(self, n, argv):
+        super().__init__(n, argv)
+        self.command = ["s6-svscan", "-c", "1100", self.dir]
+        self.list = ["s6-svstat", self.services[0]]  # it has no command for all
+
+
+class Supervisord:
+    sig = signal.SIGTERM
+
+    def __init__(self, n, argv):
+        self.dir = folder()
+        conf = os.path.join(self.dir, "conf")
+        url = f"{self.dir}/socket"
+        text = f"""[supervisord]
+nodaemon=true
+minfds=8192
+logfile=/dev/null
+logfile_maxbytes=0
+pidfile={self.dir}/pid
+[unix_http_server]
+file={url}
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix://{url}
+"""
+        for i in range(n):
+            text += f"[program:s{i}]\ncommand={' '.join(argv(i))}\nstartsecs=0\nstdout_logfile=NONE\nstderr_logfile=NONE\n"
+        write(conf, text)
+        self.command = ["supervisord", "-c", conf]
+        self.list = ["supervisorctl", "-c", conf, "status"]
+
+
+PEER_CLASS = {"runit": Runit, "s6": S6, "supervisord": Supervisord}
+
+
+def peers():
+    return [p for p in PEERS if shutil.which(PEERS[p])]
+
+
+class Running:
+    """with Running(supervisor, board, n) as pid: all n services have come up."""
+
+    def __init__(self, supervisor, board, n, settle=0.3):
+        self.supervisor, self.board, self.n, self.settle = supervisor, board, n, settle
+
+    def __enter__(self):
+        self.board.want(self.n)
+        self.process = subprocess.Popen(self.supervisor.command, stdin=NULL, stdout=NULL, stderr=NULL,
+                                        start_new_session=True)
+        until(f"{self.n} services of {self.supervisor.command[0]}", lambda: self.board.count() >= self.n)
+        time.sleep(self.settle)
+        return self.process.pid
+
+    def __exit__(self, *_):
+        self.process.send_signal(self.supervisor.sig)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        sweep()
+
+
+def output(command):
+    done = subprocess.run(command, stdin=NULL, text=True, capture_output=True, timeout=60)
+    if done.returncode:
+        raise CannotMeasure(f"{os.path.basename(command[0])}: {done.stderr.strip() or done.returncode}")
+    return done
+
+
+# ---------------------------------------------------------------- boot, chain, down
+
+def clock(make, n):
+    """One life of a supervisor: (up, down, the services' start times)."""
+    board = Board()
+    s = make(n, service("up", board))
+    # a file, not a pipe: who fails may leave services behind that hold a pipe open
+    with tempfile.TemporaryFile("w+", dir=TMP) as said:
+        code = subprocess.run([helper("clock"), board.path, str(n), str(int(s.sig)), "30", *s.command],
+                              stdin=NULL, stdout=NULL, stderr=said).returncode
+        said.seek(0)
+        text = said.read()
+    figures = re.findall(r"^clock: (\d+) (\d+)$", text, re.M)
+    if code or not figures:
+        sweep()
+        raise CannotMeasure(f"{os.path.basename(s.command[0])}, N={n}: exit {code} {text.strip()[-200:]}")
+    times = board.slots(n)
+    os.unlink(board.path)
+    if hasattr(s, "dir"):
+        shutil.rmtree(s.dir, ignore_errors=True)
+    return int(figures[-1][0]), int(figures[-1][1]), times
+
+
+def in_turn(makers, n, rounds):
+    """{name: ([up], [down], [hop])}, every round running each once."""
+    got = {name: ([], [], []) for name in makers}
+    for _ in range(rounds):
+        for name, make in makers.items():
+            up, down, times = clock(make, n)
+            got[name][0].append(up)
+            got[name][1].append(down)
+            got[name][2].append((max(times) - min(times)) / (n - 1))
+    return {name: [statistics.median(x) for x in v] for name, v in got.items()}
+
+
+LIVES = {}
+
+
+def lives(n):
+    """Boot and down come from the same runs."""
+    if n not in LIVES:
+        got = in_turn({"ours": Ours, "floor": Floor}, n, 9 if n <= 100 else 7)
+        for peer in peers():
+            try:
+                got.update(in_turn({peer: PEER_CLASS[peer]}, n, 3 if n <= 100 else 1))
+            except CannotMeasure as why:
+                print(f"# {peer}: {why}", file=sys.stderr)
+        LIVES[n] = got
+    return LIVES[n]
+
+
+def bench_boot():
+    for n in (100, 1000):
+        got = lives(n)
+        ratio_row(f"boot, N={n}: exec of init until the last is up", got["ours"][0], got["floor"][0], 1.10,
+                  peers={p: got[p][0] for p in peers() if p in got})
+
+
+def bench_down():
+    for n in (100, 1000):
+        got = lives(n)
+        ratio_row(f"down, N={n}: SIGTERM until all are gone", got["ours"][1], got["floor"][1], 1.5,
+                  peers={p: got[p][1] for p in peers() if p in got})
+
+
+def bench_chain():
+    hops = {}
+    for n in (100, 1000):
+        got = in_turn({"ours": lambda n, argv: Ours(n, argv, chain=True), "floor": Floor,
+                       "step": lambda n, argv: Floor(n, argv, step=True)}, n, 7 if n <= 100 else 5)
+        hops[n] = got["ours"][2]
+        ratio_row(f"chain of {n} `after`: one hop", got["ours"][2], got["floor"][2], 1.15, us)
+        ratio_row("  beside: spawn, await its first instruction", got["ours"][2], got["step"][2], None, us)
+    ratio_row("chain: a hop of 1000 beside a hop of 100", hops[1000], hops[100], 1.15, us)
+
+
+# ---------------------------------------------------------------- memory, idle, list
+
+def own_processes(pid, program):
+    """The supervisor and its helpers, without the services themselves."""
+    return [pid] + [p for p, (name, _) in descendants(pid).items() if name != program]
+
+
+def memory_of(make, n):
+    board = Board()
+    with Running(make(n, service("up", board)), board, n, settle=1) as pid:
+        return sum(private_kib(p) for p in own_processes(pid, "up"))
+
+
+def bench_memory():
+    other = {p: (memory_of(PEER_CLASS[p], 1), memory_of(PEER_CLASS[p], 101)) for p in peers()}
+    for lines, note in ((None, "with its lines"), (1, "lines apart (-b 1)")):
+        one, hundred, thousand = (memory_of(lambda n, argv: Ours(n, argv, lines=lines), n) for n in (1, 101, 1001))
+        if lines is None:
+            row("private memory, 1 service", f"{one} KiB", wanted="<= 400", ok=one <= 400,
+                peers={p: f"{v[0]} KiB" for p, v in other.items()})
+        for n, total in ((100, hundred), (1000, thousand)):
+            slope = (total - one) / n
+            row(f"  each further one of {n}, {note}", f"{slope:.2f} KiB", wanted="<= 1.0" if lines else "",
+                ok=slope <= 1.0 if lines else None,
+                peers={p: f"{(v[1] - v[0]) / 100:.1f} KiB" for p, v in other.items()} if n == 100 else {})
+
+
+def bench_idle():
+    running, counted = [], {}
+    try:
+        for name, make in [("ours", Ours)] + [(p, PEER_CLASS[p]) for p in peers()]:
+            board = Board()
+            running.append((name, Running(make(100, service("up", board)), board, 100)))
+            running[-1][1].__enter__()
+        time.sleep(3)
+        pids = {name: own_processes(r.process.pid, "up") for name, r in running}
+        before = {name: sum(map(switches, pids[name])) for name in pids}
+        time.sleep(10)
+        counted = {name: sum(map(switches, pids[name])) - before[name] for name in pids}
+    finally:
+        for _, r in running:
+            r.process.send_signal(r.supervisor.sig)
+        for _, r in running:
+            r.__exit__()
+    row("idle, 100 services: context switches in 10 s", str(counted["ours"]), wanted="0", ok=counted["ours"] == 0,
+        peers={p: str(v) for p, v in counted.items()})
+
+
+def turns(k, a, b):
+    done = output([helper("turns"), str(k), *a, "--", *b])
+    return [int(x) for x in done.stderr.split()[-2:]]
+
+
+def bench_list():
+    true = shutil.which("true")
+    other = {}
+    for peer in peers():
+        board = Board()
+        s = PEER_CLASS[peer](20, service("up", board))
+        try:
+            with Running(s, board, 20, settle=1):
+                other[peer] = turns(5 if peer == "supervisord" else 200, s.list, [true])[0]
+        except CannotMeasure as why:
+            print(f"# {peer}: {why}", file=sys.stderr)
+    board = Board()
+    s = Ours(20, service("up", board))
+    with Running(s, board, 20):
+        ours, floor = turns(500, [ZINIT, "-s", s.sock, "list"], [true])
+        ratio_row("list of 20 services, a whole process / true", ours, floor, 1.5, peers=other)
+        ours, floor = turns(500, [ZINIT, "--version"], [true])
+        ratio_row("  of that: zinit --version", ours, floor, None)
+
+
+# ---------------------------------------------------------------- the ring
+
+COUNT = 1000000
+
+
+def piped(reader, chunk):
+    """The writer into a reader: (wall of the writer, CPU of the reader)."""
+    board = Board()
+    read_fd, write_fd = os.pipe()
+    r = subprocess.Popen(reader, stdin=read_fd, stdout=NULL, stderr=NULL)
+    w = subprocess.Popen([helper("lines"), board.path, str(COUNT), str(chunk)], stdout=write_fd)
+    os.close(read_fd)
+    os.close(write_fd)
+    w.wait()
+    _, status, used = os.wait4(r.pid, 0)
+    r.returncode = status
+    if w.returncode or status:
+        raise CannotMeasure(f"lines | {reader[0]}: {w.returncode}, {status}")
+    start, end = board.slots(2)
+    return end - start, (used.ru_utime + used.ru_stime) * 1e9
+
+
+def ring_writer(chunk, extra="oneshot: true\n"):
+    board = Board()
+    return board, Ours(1, lambda i: [helper("lines"), board.path, str(COUNT), str(chunk)], extra=extra)
+
+
+def numbers(lines, name="s0"):
+    """The numbers that the writer gave its lines; None for one that is not whole."""
+    prefix = f"[+] {name}: "
+    return [int(m.group(1)) if (m := re.fullmatch(r"(\d{8}) x{90}", line[len(prefix):])) else None
+            for line in lines if line.startswith(prefix)]
+
+
+def ring_once(chunk):
+    """(wall of the writer, CPU of init), and a look at the kept lines."""
+    board, s = ring_writer(chunk)
+    with Running(s, board, 2) as pid:
+        kept = numbers(s.call("stream_currentLogs", "s0"))
+        if not kept or kept[-1] != COUNT - 1 or kept != list(range(kept[0], COUNT)):
+            raise CannotMeasure(f"the ring holds {len(kept)} lines, not the last ones: {kept[-3:]}")
+        start, end = board.slots(2)
+        return end - start, cpu_ns(pid)
+
+
+def ring_followed():
+    """How many of the lines a follower was given, and how many it was told to have missed."""
+    board, s = ring_writer(65536, "oneshot: true\nafter: [gate]\n")
+    path = os.path.join(s.dir, "followed")
+    with Running(s, board, 0) as _, open(path, "wb") as out:
+        until("the socket", lambda: os.path.exists(s.sock))
+        follower = subprocess.Popen([ZINIT, "-s", s.sock, "log", "s0"], stdin=NULL, stdout=out, stderr=NULL)
+        time.sleep(0.3)
+        write(os.path.join(s.dir, "services", "gate.yaml"), "exec: true\noneshot: true\n")
+        s.call("service_monitor", "gate")
+        until("the writer", lambda: board.count() >= 2)
+        size = -1
+        while size != os.path.getsize(path):
+            size = os.path.getsize(path)
+            time.sleep(0.3)
+        follower.terminate()
+        follower.wait()
+    with open(path, errors="replace") as f:
+        text = f.read().splitlines()
+    seen = numbers(text)
+    dropped = sum(int(m.group(1)) for line in text if (m := re.fullmatch(r"\[-\] zinit: (\d+) lines dropped", line)))
+    broken = sum(x is None for x in seen)
+    return len(set(seen) - {None}), dropped, broken
+
+
+def bench_ring():
+    for chunk, name in ((0, "one write a line"), (65536, "64 KiB a write")):
+        ours, cat = [], []
+        for _ in range(5):
+            ours.append(ring_once(chunk))
+            cat.append(piped(["cat"], chunk))
+        other = {}
+        for peer, tool in (("runit", ["svlogd"]), ("s6", ["s6-log", "n2", "s1000000"])):
+            if shutil.which(tool[0]):
+                other[peer] = [statistics.median(x) for x in zip(*(piped(tool + [folder()], chunk) for _ in range(3)))]
+        ours, cat = ([statistics.median(x) for x in zip(*v)] for v in (ours, cat))
+        ratio_row(f"ring, 1e6 lines of 100 B, {name} / cat", ours[0], cat[0], 1.2, peers={p: v[0] for p, v in other.items()})
+        row("  CPU of the reader, a line", f"{ours[1] / COUNT / 1e3:.3f} us", f"{cat[1] / COUNT / 1e3:.3f} us",
+            ours[1] / cat[1], "<= 0.3 us", ours[1] / COUNT <= 300,
+            {p: f"{v[1] / COUNT / 1e3:.3f} us" for p, v in other.items()})
+    seen, dropped, broken = ring_followed()
+    row("  lines followed + told as dropped", f"{seen}+{dropped}", wanted=str(COUNT),
+        ok=seen + dropped == COUNT and not broken)
+
+
+def bench_ticks():
+    n, ticks = 1000, 5
+    board = Board()
+    s = Ours(n, service("tick", board, str(ticks)), lines=4 * n * ticks)
+    late, seen, log = [], [], None
+
+    def follow():
+        for line in log.stdout:
+            arrived = time.time_ns()
+            if m := re.match(rb"\[\+\] s(\d+): tick (\d+) (\d+)", line):
+                late.append(arrived - int(m.group(3)))
+
+    with Running(s, board, n, settle=0):
+        log = subprocess.Popen([ZINIT, "-s", s.sock, "log"], stdin=NULL, stdout=subprocess.PIPE, stderr=NULL)
+        thread = threading.Thread(target=follow)
+        thread.start()
+        time.sleep(ticks + 2.5)
+        for line in s.call("stream_currentLogs"):
+            if m := re.match(r"\[\+\] (s\d+): tick (\d+) \d+", line):
+                seen.append(m.groups())
+        log.terminate()
+        thread.join()
+    row(f"{n} services, {ticks} lines each: lines in the ring", str(len(set(seen))), wanted=str(n * ticks),
+        ok=len(seen) == len(set(seen)) == n * ticks)
+    if not late:
+        raise CannotMeasure("`zinit log` followed no line")
+    row("  from its write to a follower: median", ms(statistics.median(late)))
+    row("  from its write to a follower: the latest", ms(max(late)), wanted="<= 100 ms", ok=max(late) <= 1e8)
+
+
+# ---------------------------------------------------------------- reaction
+
+def react(board, times, pause_ms, *how):
+    return int(output([helper("react"), board.path, "0", str(times), str(pause_ms), *how]).stdout)
+
+
+def bench_react():
+    other = {}
+    for peer in peers():
+        if peer != "supervisord":
+            board = Board()
+            s = PEER_CLASS[peer](1, service("up", board))
+            with Running(s, board, 1):
+                # both limit starts to one a second: the pause lets that pass where it can
+                other[peer] = react(board, 3, 1500, "fifo", s.services[0] + "/supervise/control")
+    for n in (1, 100):
+        board, floor_board = Board(), Board()
+        s = Ours(n, service("up", board))
+        with Running(s, board, n):
+            ours, floor = [], []
+            for _ in range(3):
+                ours.append(react(board, 31, 10, "rpc", s.sock, "s0"))
+                floor.append(react(floor_board, 31, 10, "fork", helper("up")))
+        ours, floor = statistics.median(ours), statistics.median(floor)
+        row(f"restart of one of {n}, until its successor runs", ms(ours), ms(floor), ours / floor, "2x/1.5 ms",
+            ours <= 2 * floor or ours <= 1.5e6, {p: ms(v) for p, v in other.items()} if n == 1 else {})
+
+
+# ---------------------------------------------------------------- main
+
+BENCHES = {f[len("bench_"):]: g for f, g in list(globals().items()) if f.startswith("bench_")}
+
+
+def main():
+    global TMP
+    names = sys.argv[1:] or list(BENCHES)
+    unknown = [n for n in names if n not in BENCHES]
+    if unknown:
+        sys.exit(f"run.py: no bench named {', '.join(unknown)}; there are: {' '.join(BENCHES)}")
+    if not os.access(ZINIT, os.X_OK):
+        sys.exit(f"run.py: {ZINIT} is not there: run `make` first")
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    import resource
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # for the peers: 1000 services want many
+
+    def ended(*_):
+        raise KeyboardInterrupt
+
+    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for sig in ends:
+        signal.signal(sig, ended)
+    TMP = tempfile.mkdtemp(prefix="zinit-bench-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+    failed, began = 0, time.monotonic()
+    try:
+        print(f"# {os.uname().sysname} {os.uname().release}, {os.cpu_count()} CPUs; medians of rounds in turn")
+        table_line([name for name, _ in COLUMNS])
+        for name in names:
+            try:
+                BENCHES[name]()
+            except (CannotMeasure, OSError, subprocess.SubprocessError) as why:
+                failed = 1
+                print(f"# {name}: could not be measured: {why}", flush=True)
+            sweep()
+        print(f"# {time.monotonic() - began:.0f} s")
+    except KeyboardInterrupt:
+        failed = 130
+    finally:
+        for sig in ends:
+            signal.signal(sig, signal.SIG_IGN)  # nothing interrupts the tidying
+        sweep()
+        shutil.rmtree(TMP, ignore_errors=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

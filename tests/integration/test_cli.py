@@ -1,0 +1,552 @@
+"""The command line: words in, text and exit code out."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+from zinit import PATIENCE, SLACK, ZINIT, cli, holds, is_error, lines_of, sh, wait_until
+
+SLEEP = "sleep 1000"
+COMMANDS = [["list"], [], ["status", "a"], ["start", "a"], ["stop", "a"], ["restart", "a"], ["monitor", "a"], ["forget", "a"],
+            ["kill", "a"], ["log"], ["log", "-s"], ["log", "a"], ["log", "-s", "a"], ["list", "-l"], ["list", "--json"],
+            ["status", "a", "--json"], ["start", "--wait", "a"], ["stop", "--no-wait", "a"]]
+
+
+def named(command):
+    return " ".join(command) or "nothing"
+
+
+# -- without a daemon --------------------------------------------------------------------------
+
+
+def test_version_is_two_words_that_a_client_parses():
+    for flag in ("--version", "-V"):
+        done = cli(flag)
+        version = re.fullmatch(r"zinit v(\d+)\.(\d+)\.(\d+)\n", done.out)
+        assert (done.code, done.err) == (0, "") and version
+        assert tuple(map(int, version.groups())) >= (0, 2, 9)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["help"]])
+def test_help_names_every_command(arguments):
+    done = cli(*arguments)
+    assert (done.code, done.err) == (0, "")
+    for command in ("init", "list", "status", "start", "stop", "restart", "monitor", "forget", "kill", "log"):
+        assert re.search(rf"^\s+{command}\b", done.out, re.M), command
+
+
+@pytest.mark.parametrize("command", ["init", "list", "status", "start", "stop", "restart", "monitor", "forget", "kill", "log"])
+def test_every_command_has_help(command):
+    first, second = cli("help", command), cli(command, "--help")
+    assert first == second and first.code == 0 and first.err == ""
+    assert re.search(rf"zinit.*\b{command}\b", first.out)
+
+
+def test_the_applets_are_listed():
+    done = cli("--list")
+    assert (done.code, done.err) == (0, "")
+    assert {"init", "list", "status", "start", "stop", "restart", "monitor", "forget", "kill", "log"} <= set(done.out.split())
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["foo"], ["foo"]), (["lst"], ["lst", "list"]), (["stauts", "a"], ["stauts", "status"]), (["help", "foo"], ["foo"]),
+    (["--foo"], ["--foo"]), (["list", "--foo"], ["--foo"]), (["list", "x"], ["x"]), (["list", "-x"], ["-x"]),
+    (["status"], ["SERVICE"]), (["start"], ["SERVICE"]), (["stop"], ["SERVICE"]), (["restart"], ["SERVICE"]),
+    (["forget"], ["SERVICE"]), (["monitor"], ["SERVICE"]), (["kill"], ["SERVICE"]), (["status", "a", "b"], ["b"]),
+    (["kill", "a", "SIGTERM", "x"], ["x"]), (["log", "a", "b"], ["b"]), (["list", "-s"], ["-s"]), (["-s"], ["-s"]),
+    (["list", "--socket"], ["--socket"]), (["log", "-n", "x", "-s"], ["-n"]), (["start", "--wait=x", "a"], ["wait"]),
+], ids=lambda value: " ".join(value))
+def test_usage_errors(arguments, words):
+    is_error(cli(*arguments, env={"PATH": os.environ["PATH"], "ZINIT_SOCKET": "/no/such/folder/socket"}), *words)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=named)
+def test_no_socket(command):
+    path = "/no/such/folder/socket"
+    done = cli("--socket", path, *command)
+    is_error(done)
+    assert done.err == f"zinit: cannot connect to {path}: No such file or directory; is 'zinit init' running?\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=named)
+def test_a_stale_socket(tmp_path, command):
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(path)
+    done = cli("--socket", path, *command)
+    is_error(done)
+    assert done.err == f"zinit: cannot connect to {path}: Connection refused; is 'zinit init' running?\n"
+
+
+def test_a_path_that_is_no_socket(tmp_path):
+    (tmp_path / "file").write_text("")
+    is_error(cli("-s", str(tmp_path / "file"), "list"), f"cannot connect to {tmp_path / 'file'}: Connection refused")
+    is_error(cli("-s", str(tmp_path), "list"), f"cannot connect to {tmp_path}: Connection refused")
+    is_error(cli("-s", str(tmp_path / "file" / "s"), "list"), "Not a directory")
+    is_error(cli("-s", "/" + "x" * 200, "list"), "too long")
+    is_error(cli("-s", "", "list"))
+
+
+def test_no_permission(daemon):
+    if os.geteuid() != 0:
+        pytest.skip("only root can take another uid")
+    daemon.start()
+    os.chmod(daemon.dir, 0o755)
+
+    def someone():
+        os.setgid(12345)
+        os.setuid(12345)
+
+    for command in COMMANDS:
+        is_error(cli("--socket", daemon.socket, *command, preexec_fn=someone), daemon.socket, "Permission denied")
+
+
+class Listener:
+    """A socket that is served by BEHAVIOUR(connection) instead of a daemon."""
+
+    def __init__(self, path, behaviour=None, backlog=100):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(path)
+        self.socket.listen(backlog)
+        self.behaviour = behaviour
+        self.kept = []
+        if behaviour:
+            threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        try:
+            while True:
+                connection = self.socket.accept()[0]
+                self.kept.append(connection)
+                self.behaviour(connection)
+        except OSError:
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+        for connection in self.kept:
+            connection.close()
+
+
+def all_fail_after_five_seconds(path):
+    start = time.monotonic()
+    running = [(command, subprocess.Popen([ZINIT, "--socket", path, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                          stdin=subprocess.DEVNULL, text=True)) for command in COMMANDS]
+    for command, process in running:
+        out, err = process.communicate(timeout=PATIENCE)
+        assert 4.9 <= time.monotonic() - start < 8 + SLACK, command
+        assert (process.returncode, out) == (1, ""), command
+        assert re.fullmatch(rf"zinit: [^\n]*{re.escape(path)}[^\n]*\b5 s[^\n]*\n", err), (command, err)
+
+
+def test_a_daemon_that_never_answers(tmp_path):
+    path = str(tmp_path / "s")
+    with Listener(path, lambda connection: None):
+        all_fail_after_five_seconds(path)
+
+
+def test_a_daemon_that_never_accepts(tmp_path):
+    path = str(tmp_path / "s")
+    with Listener(path, backlog=0):
+        fillers = []
+        for _ in range(3):
+            fillers.append(socket.socket(socket.AF_UNIX))
+            fillers[-1].setblocking(False)
+            try:
+                fillers[-1].connect(path)
+            except BlockingIOError:
+                break
+        all_fail_after_five_seconds(path)
+        for filler in fillers:
+            filler.close()
+
+
+def test_a_stopped_daemon(daemon):
+    daemon.service("a", SLEEP)
+    daemon.start()
+    daemon.signal(signal.SIGSTOP)
+    try:
+        all_fail_after_five_seconds(daemon.socket)
+    finally:
+        daemon.signal(signal.SIGCONT)
+
+
+HANGUPS = {
+    "at once": lambda c: c.close(),
+    "after the request": lambda c: (c.recv(1000), c.close()),
+    "in the middle": lambda c: (c.recv(1000), c.sendall(b'{"jsonrpc":"2.0","id":0,"resu'), c.close()),
+    "garbage": lambda c: (c.recv(1000), c.sendall(b"hello\n"), c.close()),
+    "HTTP": lambda c: (c.recv(1000), c.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"), c.close()),
+    "another id": lambda c: (c.recv(1000), c.sendall(b'{"jsonrpc":"2.0","id":987654,"result":{"a":"Running"}}\n'), c.close()),
+    "neither result nor error": lambda c: (c.recv(1000), c.sendall(b'{"jsonrpc":"2.0","id":0}\n'), c.close()),
+    "full": lambda c: (c.sendall(b"Too many connections. Please try again later."), c.close()),
+}
+
+
+@pytest.mark.parametrize("hangup", HANGUPS)
+def test_a_daemon_that_hangs_up(tmp_path, hangup):
+    path = str(tmp_path / "s")
+    with Listener(path, HANGUPS[hangup]):
+        for command in COMMANDS:
+            is_error(cli("--socket", path, *command, timeout=20))
+
+
+def test_the_socket_comes_from_the_environment(tmp_path):
+    wanted = tmp_path / "from-environment"
+    environment = {"PATH": os.environ["PATH"], "ZINIT_SOCKET": str(wanted)}
+    is_error(cli("list", env=environment), str(wanted))
+    is_error(cli("-s", "/no/such/socket", "list", env=environment), "/no/such/socket")
+
+
+# -- with a daemon -----------------------------------------------------------------------------
+
+
+def test_options_are_accepted_anywhere(daemon):
+    daemon.service("a", SLEEP)
+    daemon.start()
+    daemon.wait_state("a", "Running")
+    path = daemon.socket
+    for words in (["-s", path, "list"], ["list", "-s", path], [f"--socket={path}", "list"], ["--socket", path, "list"],
+                  [f"-s{path}", "list"], ["list", f"--socket={path}"], ["-d", "-s", path], [f"-ds{path}", "list"],
+                  ["list", "-ds", path], ["-s", path], ["--debug", "list", "-s", path]):
+        done = cli(*words)
+        assert (done.code, done.out) == (0, "---\na: Running\n"), words
+    for words in (["status", "a", "-s", path], ["status", "-s", path, "a"], ["-s", path, "status", "--", "a"]):
+        assert cli(*words).out.startswith("---\nname: a\n"), words
+    assert cli("log", "a", "-s", "--socket", path).out.startswith("[-] a: ")
+    assert cli("list", env={"ZINIT_SOCKET": path, "PATH": os.environ["PATH"]}).out == "---\na: Running\n"
+
+
+def test_two_dashes_end_the_options(daemon):
+    daemon.service("-x", SLEEP)
+    daemon.start()
+    daemon.wait_state("-x", "Running")
+    assert daemon.ok("status", "--", "-x").startswith("---\nname: ")
+    daemon.ok("stop", "--", "-x")
+    is_error(daemon.cli("status", "--", "--json"), "'--json' not found")
+    is_error(daemon.cli("status", "-x"))
+
+
+def test_a_relative_socket_is_the_callers(daemon):
+    daemon.service("a", SLEEP)
+    daemon.start()
+    daemon.wait_state("a", "Running")
+    assert cli("-s", "s", "list", cwd=daemon.dir).out == "---\na: Running\n"
+
+
+@pytest.mark.parametrize("name", ["start", "list", "init", "help", "log", "0", "true"])
+def test_a_service_may_be_called_like_a_command(daemon, name):
+    daemon.service(name, SLEEP)
+    daemon.start()
+    pid = daemon.wait_state(name, "Running")["pid"]
+    assert f"\npid: {pid}\nstate: Running\n" in daemon.ok("status", name)
+    daemon.ok("stop", name)
+    daemon.ok("start", name)
+    daemon.ok("restart", name)
+    assert daemon.log(name)
+    assert daemon.status(name)["target"] == "Up"
+
+
+def test_errors_of_the_daemon_are_one_line(daemon):
+    daemon.service("sleeper", SLEEP)
+    daemon.start()
+    daemon.wait_state("sleeper", "Running")
+    for command, action in (("status", "getting status"), ("start", "starting service"), ("stop", "stopping service"),
+                            ("forget", "forgetting service"), ("kill", "sending signal")):
+        is_error(daemon.cli(command, "nosuch"), f"{action}: service 'nosuch' not found")
+        is_error(daemon.cli(command, "sleper"), "'sleper' not found", "sleeper")
+    is_error(daemon.cli("restart", "nosuch"), "service 'nosuch' not found")
+    is_error(daemon.cli("monitor", "sleeper"), "monitoring service: service 'sleeper' already monitored")
+    is_error(daemon.cli("forget", "sleeper"), "forgetting service: service 'sleeper' is up")
+    is_error(daemon.cli("kill", "sleeper", "FOO"), "parsing signal: invalid signal 'FOO'")
+    is_error(daemon.cli("monitor", "nosuch"), "monitoring service: failed to load 'nosuch.yaml'")
+    is_error(daemon.cli("status", ""), "not found")
+
+
+@pytest.mark.parametrize("name", ["../c/a", "a/b", "a\\b", "", ".hidden", "a\nb", "x" * 129])
+def test_monitor_refuses_what_is_no_name(daemon, name):
+    daemon.start()
+    done = daemon.cli("monitor", "--", name)
+    is_error(done)
+    assert daemon.failure("service_monitor", [name]).code in (-32602, -32005)
+    assert daemon.list() == {}
+
+
+def test_status_and_list_of_every_state_are_no_errors(daemon):
+    for name, keys in {"running": {}, "blocked": {"after": ["ghost"]}, "spawned": {"test": "false"},
+                       "testfailure": {"test": "/no/such/probe"}, "success": {"exec": "true", "oneshot": True},
+                       "error": {"exec": "false", "oneshot": True}, "failure": {"exec": "/no/such/program"},
+                       "stopped": {}}.items():
+        daemon.service(name, **{"exec": SLEEP, **keys})
+    daemon.start()
+    daemon.wait_state("stopped", "Running")
+    daemon.ok("stop", "stopped")
+    wait_until(lambda: "Unknown" not in daemon.list().values())
+    for name in daemon.list():
+        daemon.ok("status", name)
+        daemon.ok("status", name, "--json")
+    assert daemon.ok("list").count("\n") == 9
+    is_error(daemon.cli("status", "nosuch"))
+
+
+def test_json_output(daemon):
+    daemon.service("b", SLEEP, after=["a"])
+    daemon.service("a", SLEEP)
+    daemon.start()
+    daemon.wait_all()
+    assert json.loads(daemon.ok("list", "--json")) == {"a": "Running", "b": "Running"}
+    status = json.loads(daemon.ok("status", "b", "--json"))
+    assert list(status)[:5] == ["name", "pid", "state", "target", "after"]
+    assert (status["name"], status["state"], status["target"], status["after"]) == ("b", "Running", "Up", {"a": "Running"})
+    assert status["pid"] == daemon.status("b")["pid"]
+
+
+def test_the_long_list_is_an_aligned_table(daemon):
+    daemon.service("a", SLEEP)
+    daemon.service("quite-a-long-name", sh("exit 1"), oneshot=True)
+    daemon.start()
+    daemon.wait_state("a", "Running")
+    failed = daemon.wait_state("quite-a-long-name", r"Error\(.*")["state"]
+    text = daemon.ok("list", "-l")
+    rows = {line.split()[0]: line for line in text.splitlines()}
+    row = rows["a"].split()
+    assert row[:4] == ["a", "Running", "Up", str(daemon.status("a")["pid"])]
+    assert failed in rows["quite-a-long-name"]
+    assert rows["a"].index("Running") == rows["quite-a-long-name"].index("Error(")
+    assert rows["a"].index(" Up ") == rows["quite-a-long-name"].index(" Up ")
+
+
+def test_yaml_quotes_what_yaml_needs(daemon):
+    names = ["true", "null", "~", "12", "1.5", "a: b", "# c", "- x", "[x", "{x", "'q", '"d', "no", "é", " lead", "trail ", "&a",
+             "*a", "!t", "%p", "@at", "`b", "|", ">", "0x1F", "=", "? q", "plain", "a#b", "a:b"]
+    for name in names:
+        daemon.service(name, SLEEP)
+    daemon.start()
+    daemon.wait_all()
+    lines = daemon.ok("list").splitlines()
+    assert lines[0] == "---" and len(lines) == len(names) + 1
+    read = {}
+    for line in lines[1:]:
+        key = line[:-len(": Running")]
+        assert line == f"{key}: Running"
+        if key.startswith('"'):
+            read[json.loads(key)] = True
+        elif key.startswith("'"):
+            read[key[1:-1].replace("''", "'")] = True
+        else:
+            read[key] = False
+    assert set(read) == set(names)
+    for name in ("é", "plain"):
+        assert not read[name], name
+    for name in set(names) - {"é", "plain", "a#b", "a:b", "no", "=", "0x1F"}:
+        assert read[name], f"{name} needs quotes"
+
+
+def test_an_empty_list(daemon):
+    daemon.start()
+    assert daemon.ok("list") == "---\n{}\n"
+    assert daemon.ok() == "---\n{}\n"
+    assert json.loads(daemon.ok("list", "--json")) == {}
+
+
+@pytest.mark.parametrize("command", [["list"], ["status", "a"], ["log", "-s"], ["list", "-l"], ["list", "--json"], ["--help"],
+                                     ["--version"]], ids=named)
+def test_a_full_disk_is_an_error(daemon, command):
+    daemon.service("a", SLEEP)
+    daemon.start()
+    daemon.wait_state("a", "Running")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([ZINIT, "--socket", daemon.socket, *command], stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=PATIENCE)
+    assert done.returncode == 1
+    assert re.fullmatch(r"zinit: [^\n]*No space left on device[^\n]*\n", done.stderr)
+
+
+# -- verbs -------------------------------------------------------------------------------------
+
+
+def test_start_and_stop_twice_change_nothing(daemon):
+    daemon.service("a", SLEEP)
+    daemon.start()
+    pid = daemon.wait_state("a", "Running")["pid"]
+    assert daemon.ok("start", "a") == ""
+    assert daemon.status("a")["pid"] == pid
+    assert daemon.ok("stop", "a") == ""
+    state = daemon.state("a")
+    assert daemon.ok("stop", "a") == ""
+    status = daemon.status("a")
+    assert (status["state"], status["target"]) == (state, "Down")
+
+
+RESTARTS = {
+    "running": (dict(exec=SLEEP), "Running"),
+    "stopped": (dict(exec=SLEEP), "Running"),
+    "blocked": (dict(exec=SLEEP, after=["ghost"]), "Blocked"),
+    "blocked and stopped": (dict(exec=SLEEP, after=["ghost"]), "Blocked"),
+    "crashed": (dict(exec=sh("test -e MARK && exec sleep 1000; touch MARK; exit 1")), "Running"),
+    "oneshot done": (dict(exec="true", oneshot=True), "Success"),
+    "oneshot running": (dict(exec=SLEEP, oneshot=True), "Running"),
+    "oneshot failed": (dict(exec="false", oneshot=True), r"Error\(.*"),
+}
+
+
+@pytest.mark.parametrize("case", RESTARTS)
+def test_restart_brings_every_state_up(daemon, case):
+    keys, wanted = RESTARTS[case]
+    keys = {**keys, "exec": keys["exec"].replace("MARK", daemon.path("mark"))}
+    daemon.service("a", **keys)
+    daemon.start()
+    before = daemon.wait_state("a", r"Error\(.*" if case == "crashed" else wanted)
+    if "stopped" in case:
+        daemon.ok("stop", "a")
+    assert daemon.ok("restart", "a") == ""
+    status = daemon.wait_state("a", wanted)
+    assert status["target"] == "Up"
+    if before["pid"]:
+        assert daemon.wait_state("a", lambda status: status["pid"] not in (0, before["pid"]))
+    assert len(daemon.procs()) <= 1
+
+
+def test_start_of_a_finished_oneshot_runs_it_again(daemon):
+    trace = daemon.path("trace")
+    daemon.service("a", sh(f"echo x >> {trace}"), oneshot=True)
+    daemon.start()
+    daemon.wait_state("a", "Success")
+    daemon.ok("start", "a")
+    wait_until(lambda: lines_of(trace) == ["x", "x"])
+    holds(lambda: lines_of(trace) == ["x", "x"], 0.3)
+
+
+def test_start_with_wait_returns_when_it_is_up(daemon):
+    ready = daemon.path("ready")
+    daemon.service("a", sh(f"sleep 1; touch {ready}; exec sleep 1000"), test=sh(f"test -e {ready}"))
+    daemon.start()
+    assert daemon.ok("start", "--wait", "a") == ""
+    assert daemon.state("a") == "Running"
+    daemon.ok("stop", "a")
+    os.unlink(ready)
+    daemon.ok("start", "--wait=30", "a")
+    assert daemon.state("a") == "Running"
+
+
+def test_start_with_wait_gives_up_in_time(daemon):
+    daemon.service("a", SLEEP, test="false")
+    daemon.service("b", SLEEP, after=["ghost"])
+    daemon.start()
+    for name in "ab":
+        start = time.monotonic()
+        is_error(daemon.cli("start", "--wait=1", name), name)
+        assert 1 <= time.monotonic() - start < 2 + SLACK
+
+
+def test_start_with_wait_sees_a_failure(daemon):
+    daemon.service("a", sh("sleep 0.5; exit 3"), oneshot=True)
+    daemon.start()
+    daemon.wait_state("a", r"Error\(.*")
+    is_error(daemon.cli("start", "--wait=30", "a"), "a", "3")
+
+
+def test_several_names_at_once(daemon):
+    for name in "abc":
+        daemon.service(name, SLEEP)
+    daemon.start()
+    daemon.wait_all()
+    daemon.ok("stop", "a", "b")
+    assert (daemon.status("a")["target"], daemon.status("b")["target"], daemon.state("c")) == ("Down", "Down", "Running")
+    daemon.ok("start", "a", "b")
+    daemon.wait_all()
+    daemon.ok("restart", "a", "b", "c")
+    daemon.wait_all()
+    daemon.ok("stop", "a", "b", "c")
+    daemon.ok("forget", "a", "b", "c")
+    assert daemon.list() == {}
+    daemon.ok("monitor", "a", "b", "c")
+    daemon.wait_all()
+
+
+def test_one_bad_name_among_several_does_not_keep_the_others(daemon):
+    for name in "ab":
+        daemon.service(name, SLEEP)
+    daemon.start()
+    daemon.wait_all()
+    done = daemon.cli("stop", "a", "nosuch", "b")
+    assert done.code == 1 and "'nosuch' not found" in done.err and done.out == ""
+    assert daemon.status("a")["target"] == "Down"
+
+
+# -- names of the binary -----------------------------------------------------------------------
+
+
+def test_argv0_selects_the_applet(daemon):
+    daemon.service("a", SLEEP)
+    daemon.start()
+    daemon.wait_state("a", "Running")
+    for name, words in (("list", []), ("zinit-list", []), ("zinitctl", ["list"]), ("zinitctl", []), ("zinit", ["list"]),
+                        ("anything", ["list"])):
+        link = daemon.dir / name
+        if not link.exists():
+            link.symlink_to(ZINIT)
+        done = subprocess.run([link, "-s", daemon.socket, *words], capture_output=True, text=True, timeout=PATIENCE)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "---\na: Running\n", ""), name
+    link = daemon.dir / "status"
+    link.symlink_to(ZINIT)
+    done = subprocess.run([link, "-s", daemon.socket, "a"], capture_output=True, text=True, timeout=PATIENCE)
+    assert done.stdout.startswith("---\nname: a\n")
+
+
+@pytest.mark.parametrize("symbolic", [True, False])
+def test_install_makes_links_that_work(daemon, symbolic):
+    daemon.service("a", SLEEP)
+    daemon.start()
+    folder = daemon.dir / "bin"
+    folder.mkdir()
+    done = cli("--install", *(["-s"] if symbolic else []), str(folder))
+    if not symbolic and "Invalid cross-device link" in done.err:
+        pytest.skip("hard links cannot cross file systems")
+    assert (done.code, done.err) == (0, "")
+    made = list(folder.iterdir())
+    assert made and all(os.path.samefile(link, ZINIT) and link.is_symlink() == symbolic for link in made)
+    assert "zinitctl" in [link.name for link in made]
+    done = subprocess.run([folder / "zinitctl", "-s", daemon.socket, "status", "a"], capture_output=True, timeout=PATIENCE)
+    assert done.returncode == 0
+    assert cli("--install", *(["-s"] if symbolic else []), str(folder)).code in (0, 1)
+    is_error(cli("--install", str(folder / "missing")))
+
+
+@pytest.mark.parametrize("name", ["zinit", "init", "zinit-init"])
+def test_the_process_name_is_zinit(daemon, name):
+    link = daemon.dir / name
+    link.symlink_to(ZINIT)
+    words = daemon.arguments()[1:]
+    if name != "zinit":
+        words.remove("init")
+    daemon.start(argv=[str(link), *words])
+    with open(f"/proc/{daemon.pid}/comm") as file:
+        assert file.read() == "zinit\n"
+
+
+def test_as_pid_1_unknown_words_never_end_it(daemon):
+    daemon.service("a", SLEEP)
+    daemon.start(argv=[ZINIT, "--container", "-s", daemon.socket, "-c", str(daemon.config), "splash", "single", "x=y", "--quux",
+                       "-b", "many"])
+    daemon.wait_state("a", "Running")
+
+
+def test_init_takes_its_folder_as_a_word_with_a_slash(daemon):
+    daemon.service("a", SLEEP)
+    daemon.start(argv=[ZINIT, "-s", daemon.socket, "init", "--container", str(daemon.config) + "/"])
+    daemon.wait_state("a", "Running")
+
+
+def test_options_of_init_may_follow_it(daemon):
+    daemon.service("a", SLEEP)
+    daemon.start(argv=[ZINIT, "init", f"--config={daemon.config}", "-d", "--container", "--socket", daemon.socket])
+    daemon.wait_state("a", "Running")

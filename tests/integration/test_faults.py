@@ -1,0 +1,123 @@
+"""What the machine can do to an init: no processes left, nothing writable, everything at once."""
+import os
+import random
+import resource
+import threading
+import time
+
+import pytest
+from zinit import IS_DOWN, RpcError, holds, sh, status_field, wait_until
+
+SLEEP = "sleep 1000"
+
+
+def test_a_thousand_orphans_are_reaped(daemon):
+    done = daemon.path("done")
+    daemon.service("a", sh(f"i=0; while [ $i -lt 1000 ]; do (true &); i=$((i+1)); done; echo > {done}; exec sleep 1000"))
+    daemon.start()
+    wait_until(lambda: os.path.exists(done))
+    wait_until(lambda: daemon.commands() == [SLEEP] and daemon.zombies() == [])
+
+
+def test_many_clients_change_everything_at_once(daemon):
+    names = [f"s{number}" for number in range(30)]
+    for name in names:
+        daemon.service(name, SLEEP)
+    daemon.start()
+    daemon.wait_all()
+    end = time.monotonic() + 5
+    faults = []
+
+    def client(seed):
+        choose = random.Random(seed)
+        while time.monotonic() < end:
+            call = choose.choice(["service_start", "service_stop", "service_restart", "service_kill", "service_list"])
+            params = [choose.choice(names)] + (["SIGKILL"] if call == "service_kill" else [])
+            try:
+                daemon.rpc(call, params)
+            except RpcError as error:
+                if (call, error.code) != ("service_kill", IS_DOWN):
+                    faults.append((call, error))
+            except Exception as error:
+                faults.append((call, error))
+
+    clients = [threading.Thread(target=client, args=(seed,)) for seed in range(12)]
+    for thread in clients:
+        thread.start()
+    for thread in clients:
+        thread.join()
+    assert faults == []
+    daemon.ok("start", *names)
+    daemon.wait_all()
+    wait_until(lambda: len(daemon.procs()) == len(names))
+    assert sorted(process.inner for process in daemon.procs()) == sorted(daemon.status(name)["pid"] for name in names)
+    daemon.ok("stop", *names)
+    assert daemon.procs() == []
+
+
+def test_a_fork_that_fails_is_tried_again(daemon):
+    if os.geteuid() != 0:
+        pytest.skip("only root can take another uid")
+    uid = 60000 + os.getpid() % 5000
+    os.chown(daemon.dir, uid, uid)
+    for number in range(12):
+        daemon.service(f"s{number:02}", SLEEP)
+    daemon.start(argv=["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--", *daemon.arguments()],
+                 before=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (6, 6)))
+    running = wait_until(lambda: [name for name, state in daemon.list().items() if state == "Running"])
+    waiting = [name for name, state in daemon.list().items() if state != "Running"]
+    assert running and waiting
+    before = int(status_field(daemon.pid, "voluntary_ctxt_switches"))
+    holds(lambda: True, 3)
+    assert int(status_field(daemon.pid, "voluntary_ctxt_switches")) - before < 500, "it spins"
+    daemon.ok("stop", *running[:2])
+    wait_until(lambda: sum(daemon.state(name) == "Running" for name in waiting) >= 1)
+
+
+def test_a_read_only_root(daemon):
+    daemon.service("a", sh("echo x; exec sleep 1000"))
+    script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro / && exec "$@"'
+    daemon.start(argv=["/bin/sh", "-c", script, str(daemon.dir), *daemon.arguments()])
+    daemon.wait_state("a", "Running")
+    wait_until(lambda: "[+] a: x" in daemon.log("a"))
+
+
+def test_a_full_disk_behind_stdout(daemon):
+    daemon.service("a", SLEEP)
+    daemon.write("bad.yaml", "exec: [\n")
+    daemon.start(argv=["/bin/sh", "-c", 'exec "$@" >/dev/full 2>&1', "sh", *daemon.arguments()])
+    daemon.wait_state("a", "Running")
+    assert any("bad.yaml" in line for line in daemon.own_log())
+
+
+def test_a_stdout_that_nobody_reads(daemon):
+    reader, writer = os.pipe()
+    daemon.service("a", sh("exit 1"))
+    for number in range(3000):
+        daemon.write(f"bad{number}.yaml", "exec: [\n")
+    with os.fdopen(reader), os.fdopen(writer, "w") as stdout:
+        daemon.start(argv=["/bin/sh", "-c", f'exec "$@" >&{stdout.fileno()} 2>&1 {stdout.fileno()}>&-', "sh",
+                           *daemon.arguments()], pass_fds=[stdout.fileno()])
+        daemon.wait_state("a", r"Error\(.*")
+        daemon.service("b", SLEEP)
+        daemon.ok("monitor", "b")
+        daemon.wait_state("b", "Running")
+
+
+def test_a_stopped_client_does_not_hold_the_others_up(daemon):
+    for number in range(300):
+        daemon.service(f"s{number}", SLEEP, after=["ghost"])
+    daemon.start()
+    wait_until(lambda: set(daemon.list().values()) == {"Blocked"})
+    with daemon.connect() as lazy:
+        lazy.setblocking(False)
+        request = daemon.request("service_list") * 50
+        for _ in range(50):
+            try:
+                lazy.send(request)
+            except BlockingIOError:
+                break
+        start = time.monotonic()
+        assert len(daemon.list()) == 300
+        assert time.monotonic() - start < 10
+        assert int(status_field(daemon.pid, "VmRSS").split()[0]) < 256 * 1024

@@ -1,0 +1,63 @@
+# Tests, checks, benchmarks. Included by the Makefile.
+
+# `make fuzz T=60`: seconds for each fuzzer.
+FUZZ_SECONDS := $(or $(T),60)
+tests-out := $(O)/tests
+unit-src := $(wildcard tests/unit/*.c)
+unit-bin := $(unit-src:tests/unit/%.c=$(tests-out)/%)
+# What is no cmocka program but a tool of the integration tests.
+unit-tools := $(tests-out)/unitdump
+unit-run := $(filter-out $(unit-tools),$(unit-bin))
+bench-bin := $(patsubst tests/bench/%.c,$(tests-out)/bench/%,$(wildcard tests/bench/*.c))
+
+$(tests-out)/%: tests/unit/%.c $(O)/libzinit.a $(O)/flags
+	$(call say,TEST)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -UNDEBUG -Itests/unit -MMD -MP -MT $@ -MF $@.d -o $@ $< $(O)/libzinit.a $(ALL_LDFLAGS) \
+		$(DEPS_LIBS) -lcmocka -ldl
+
+$(tests-out)/bench/%: tests/bench/%.c
+	$(call say,BENCH)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -o $@ $<
+
+# pytest of Debian's python where the first python has none.
+pytest = $(shell for p in $(PYTHON) /usr/bin/python3; do $$p -c 'import pytest' 2>/dev/null && { echo $$p -m pytest; break; }; done)
+jobs = $(shell for p in $(PYTHON) /usr/bin/python3; do $$p -c 'import pytest' 2>/dev/null && { \
+	$$p -c 'import xdist' 2>/dev/null && echo -n 8 -p no:cacheprovider || echo -p no:cacheprovider; break; }; done)
+export ASAN_OPTIONS ?= detect_leaks=1:abort_on_error=1
+export UBSAN_OPTIONS ?= print_stacktrace=1
+
+check:
+	$(Q)sh configs/install-deps.sh build test
+	$(Q)$(MAKE) --no-print-directory check-unit check-integration
+
+check-unit: $(unit-bin)
+	$(Q)set -e; for t in $(unit-run); do $$t; done
+
+check-integration: all $(unit-tools)
+	$(Q)ZINIT=$(abspath $(O)/zinit) ZINIT_BUILD=$(abspath $(O)) PYTHONDONTWRITEBYTECODE=1 \
+		$(pytest) $(jobs) -q $(PYTEST_ARGS) tests/integration
+
+# ---- fuzzers ----
+
+FUZZ_CC ?= clang
+fuzz-src := $(wildcard tests/fuzz/*.c)
+fuzz-bin := $(fuzz-src:tests/fuzz/%.c=$(O)/fuzz/%)
+
+$(O)/fuzz/%: tests/fuzz/%.c $(lib-src) $(O)/config.h
+	$(call say,FUZZ)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(filter lib/%,$(lib-src)) $(DEPS_LIBS)
+
+fuzz: $(fuzz-bin)
+	$(Q)set -e; for f in $(fuzz-bin); do mkdir -p $$f.corpus; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 -artifact_prefix=$(O)/fuzz/ \
+			$$f.corpus tests/fuzz/corpus/$${f##*/}; echo "$${f##*/}: clean"; done
+
+# ---- bench ----
+
+bench: all $(bench-bin)
+	$(Q)ZINIT=$(abspath $(O)/zinit) BENCH_BIN=$(abspath $(tests-out)/bench) $(PYTHON) tests/bench/run.py $(BENCH)
+
+.PHONY: check check-unit check-integration fuzz bench lint
