@@ -59,7 +59,8 @@ $(O)/applets.stamp: $(applet-src) applets/gen.awk
 	$(Q)awk -v out=$(O) -f applets/gen.awk $(sort $(applet-src))
 	$(Q)for f in $(GEN); do cmp -s $$f.new $$f && rm $$f.new || mv $$f.new $$f; done
 	$(Q)touch $@
-$(GEN): $(O)/applets.stamp
+# The empty recipe makes make look again whether the file has changed.
+$(GEN): $(O)/applets.stamp ;
 
 $(CONF): $(wildcard configs/*.c configs/*.h)
 	$(call say,HOSTCC)
@@ -80,7 +81,7 @@ $(O)/.config: | $(conf-deps)
 $(O)/config.stamp: $(O)/.config $(conf-deps)
 	$(Q)$(call conf,--olddefconfig)
 	$(Q)touch $@
-$(O)/config.h $(O)/config.mk: $(O)/config.stamp
+$(O)/config.h $(O)/config.mk: $(O)/config.stamp ;
 
 config-goals := defconfig olddefconfig savedefconfig allnoconfig allyesconfig randconfig menuconfig %_defconfig
 ifeq ($(filter clean help distclean install-deps $(config-goals),$(MAKECMDGOALS)),)

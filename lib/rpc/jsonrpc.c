@@ -15,6 +15,14 @@ static bool is_u64(struct span s)
 	return s.len < sizeof(max) - 1 || (s.len == sizeof(max) - 1 && memcmp(s.at, max, s.len) <= 0);
 }
 
+uint64_t rpc_u64(struct span digits)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < digits.len && digits.at[i] >= '0' && digits.at[i] <= '9'; i++)
+		n = n * 10 + (uint64_t)(digits.at[i] - '0');
+	return n;
+}
+
 static bool can_be_answered(struct span id)
 {
 	switch (json_type(id)) {
@@ -112,6 +120,11 @@ static void add_place(struct buf *why, const char *from, const char *to)
 	buf_printf(why, " at line %u column %zu", line, (size_t)(to - start));
 }
 
+static bool is_fraction(struct span v)
+{
+	return memchr(v.at, '.', v.len) || memchr(v.at, 'e', v.len) || memchr(v.at, 'E', v.len);
+}
+
 static void add_found(struct buf *why, struct span v)
 {
 	switch (json_type(v)) {
@@ -122,8 +135,7 @@ static void add_found(struct buf *why, struct span v)
 		buf_printf(why, "boolean `%.*s`", (int)v.len, v.at);
 		break;
 	case JSON_NUMBER:
-		buf_printf(why, "%s `%.*s`", strpbrk(v.at, ".eE") && strcspn(v.at, ".eE") < v.len ? "floating point" : "integer",
-			(int)v.len, v.at);
+		buf_printf(why, "%s `%.*s`", is_fraction(v) ? "floating point" : "integer", (int)v.len, v.at);
 		break;
 	case JSON_STRING:
 		buf_printf(why, "string %.*s", (int)v.len, v.at);
@@ -162,7 +174,7 @@ static int take(struct span v, const struct param_spec *spec, struct param *p, c
 	} else if (spec->type == PARAM_BOOL && t == JSON_BOOL) {
 		p->flag = *v.at == 't';
 	} else if (spec->type == PARAM_NUMBER && t == JSON_NUMBER && is_u64(v)) {
-		p->number = strtoull(v.at, NULL, 10);
+		p->number = rpc_u64(v);
 	} else {
 		return wrong_type(why, spec, from, v);
 	}

@@ -39,6 +39,9 @@ void rpc_parse(struct span object, struct rpc_request *r);
 // The id as it stands in an answer: digits as they came, strings escaped anew.
 void rpc_add_id(struct buf *b, struct span id);
 
+// The leading digits as a number; what does not fit wraps around.
+uint64_t rpc_u64(struct span digits);
+
 enum param_type { PARAM_STRING, PARAM_BOOL, PARAM_NUMBER };
 enum { PARAM_MAX = 5 };
 

@@ -182,6 +182,10 @@ static const struct list *find_seq(const struct ring *r, uint64_t wanted)
 void ring_cursor_init(const struct ring *r, struct ring_cursor *c, struct ring_filter f, const struct ring_owner *owner)
 {
 	*c = (struct ring_cursor){ .filter = f, .next_seq = r->next_seq };
+	// Lines outlive the service that wrote them.
+	for (const struct list *pos = r->lines.prev; f.name && !owner && pos != &r->lines; pos = pos->prev)
+		if (passes(&f, list_entry(pos, struct ring_line, link)))
+			owner = list_entry(pos, struct ring_line, link)->owner;
 	c->live_from = !f.name ? r->next_seq : owner ? owner->next_nth[f.test] : 1;
 	c->want = c->live_from;
 }

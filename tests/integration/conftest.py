@@ -43,9 +43,7 @@ def daemons(request):
     finally:
         for daemon in made:
             for helper in daemon._helpers:
-                if helper.poll() is None:
-                    helper.kill()
-                helper.communicate()
+                zinit.end(helper)
             shutil.rmtree(daemon.dir, ignore_errors=True)
 
 

@@ -15,6 +15,7 @@ def environment(daemon, **keys):
         name, _, value = item.partition(b"=")
         assert name not in found, f"{name} twice"
         found[name.decode("utf-8", "surrogateescape")] = value.decode("utf-8", "surrogateescape")
+    found.pop("PWD", None)  # of the shell that makes the mount
     return found
 
 

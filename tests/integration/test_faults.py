@@ -96,8 +96,7 @@ def test_a_stdout_that_nobody_reads(daemon):
     for number in range(3000):
         daemon.write(f"bad{number}.yaml", "exec: [\n")
     with os.fdopen(reader), os.fdopen(writer, "w") as stdout:
-        daemon.start(argv=["/bin/sh", "-c", f'exec "$@" >&{stdout.fileno()} 2>&1 {stdout.fileno()}>&-', "sh",
-                           *daemon.arguments()], pass_fds=[stdout.fileno()])
+        daemon.start(stdout=stdout)
         daemon.wait_state("a", r"Error\(.*")
         daemon.service("b", SLEEP)
         daemon.ok("monitor", "b")

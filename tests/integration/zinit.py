@@ -157,6 +157,15 @@ exit $code
 """
 
 
+def end(process):
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe:
+            pipe.close()
+
+
 class Daemon:
     def __init__(self, workdir):
         self.dir = pathlib.Path(workdir)
@@ -190,7 +199,7 @@ class Daemon:
     def arguments(self, *more):
         return [ZINIT, "-s", self.socket, "init", "--container", "-c", str(self.config), *more]
 
-    def launch(self, *more, argv=None, env=None, etc_environment=None, beside=False, before=None, stdin=None,
+    def launch(self, *more, argv=None, env=None, etc_environment=None, beside=False, before=None, stdout=None,
                pass_fds=()):
         """Starts the daemon and returns at once. BESIDE: not as PID 1 but as a child of it.
         ETC_ENVIRONMENT: the bytes of /etc/environment that it sees; BEFORE: a callable run before unshare."""
@@ -212,8 +221,8 @@ class Daemon:
                 before()
 
         with open(self.path("stdout"), "ab") as out, open(self.path("stderr"), "ab") as err:
-            self.process = subprocess.Popen(command, stdin=stdin or subprocess.DEVNULL, stdout=out, stderr=err, env=env,
-                                            preexec_fn=prepare, pass_fds=pass_fds, start_new_session=True)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout or out, stderr=stdout or err,
+                                            env=env, preexec_fn=prepare, pass_fds=pass_fds, start_new_session=True)
         self.ended = False
         self.pid = 0
         return self
@@ -273,9 +282,7 @@ class Daemon:
     def close(self):
         """The end of every test: the daemon must still be there and exit cleanly, helped over services that resist."""
         for helper in self._helpers:
-            if helper.poll() is None:
-                helper.kill()
-            helper.communicate()
+            end(helper)
         if not self.process or self.ended:
             return
         gone = self.process.poll()
@@ -309,15 +316,17 @@ class Daemon:
     # -- processes -----------------------------------------------------------------------------
 
     def procs(self):
-        """Live processes of the namespace without zinit: no zombies."""
+        """Live processes of the namespace: no zombies, not zinit, nothing of its own (a child before its exec)."""
         found, todo = {}, [self.find()]
+        own = look(self.find())
         while todo:
             for pid in children(todo.pop()):
                 process = look(pid)
                 if process and pid not in found:
                     todo.append(pid)
                     found[pid] = process
-        return [process for process in found.values() if process.state not in "ZX"]
+        return [process for process in found.values()
+                if process.state not in "ZX" and own and process.command != own.command]
 
     def zombies(self):
         return [process for process in map(look, children(self.find())) if process and process.state == "Z"]
