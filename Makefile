@@ -15,7 +15,6 @@ O ?= build-san
 endif
 O ?= build
 DEFCONFIG ?=
-VERSION := 0.3.0
 
 CROSS_COMPILE ?=
 ifeq ($(origin CC),default)
@@ -39,7 +38,7 @@ ifeq ($(SAN),1)
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
 # Sections let the linker leave out what nothing calls.
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DZINIT_VERSION='"$(VERSION)"' \
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 \
 	-Ilib -Iapplets -I$(O) -include $(O)/config.h -include lib/base/banned.h $(WARN) $(DEPS_CFLAGS) \
 	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-strict-aliasing $(SANFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(SANFLAGS) -Wl,--gc-sections -Wl,-z,relro -Wl,--as-needed $(LDFLAGS)

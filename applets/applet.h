@@ -57,9 +57,7 @@ struct applet {
 
 extern const struct applet *const applets[]; // by name, NULL at the end
 extern const struct opt global_opts[];
-#ifndef ZINIT_VERSION
 #define ZINIT_VERSION "0.3.0"
-#endif
 
 const struct applet *applet_find(const char *name);
 // The closest name of a list, if one is close enough to be meant; else NULL.

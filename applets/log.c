@@ -86,7 +86,8 @@ static int print_lines(struct session *s, bool follow)
 				return 0;
 			rc = client_line(&s->client, follow ? NO_LIMIT : ANSWER_MS, &text, &len, &err);
 			if (rc == 0)
-				return fail("no answer from the daemon at %s within %d s", s->client.path, ANSWER_MS / 1000);
+				return fail("no answer from the daemon at %s within %d s", s->client.path,
+					ANSWER_MS / 1000);
 		}
 		if (rc < 0)
 			return fail("%s", err.text);

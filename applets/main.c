@@ -101,8 +101,8 @@ void print_overview(void)
 	       "USAGE:\n    zinit [OPTIONS] [COMMAND]\n\nOPTIONS:\n");
 	for (const struct opt *o = global_opts; o->id; o++)
 		print_opt(o);
-	printf("    %-28s %s\n    %-28s %s\n", "    --install [-s] DIR", "make a link in DIR for each command (-s: symbolic)",
-		"    --list", "names of the commands built in");
+	printf("    %-28s %s\n    %-28s %s\n", "    --install [-s] DIR",
+		"make a link in DIR for each command (-s: symbolic)", "    --list", "names of the commands built in");
 	printf("\nCOMMANDS (without one: list):\n");
 	for (size_t i = 0; applets[i]; i++)
 		printf("    %-12s %s\n", applets[i]->name, applets[i]->help);
@@ -137,7 +137,8 @@ static size_t distance(const char *a, const char *b)
 				best = d[i - 1][j] + 1;
 			if (d[i][j - 1] + 1 < best)
 				best = d[i][j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+				d[i - 2][j - 2] + 1 < best)
 				best = d[i - 2][j - 2] + 1;
 			d[i][j] = best;
 		}
@@ -269,8 +270,9 @@ static int bad_option(struct parser *p, const char *what)
 		return 0;
 	}
 	if (p->cli->applet)
-		return usage_error(p->cli, "%s", what) ? -1 : -1;
-	fail("%s; 'zinit --help' lists the options", what);
+		usage_error(p->cli, "%s", what);
+	else
+		fail("%s; 'zinit --help' lists the options", what);
 	return -1;
 }
 

@@ -11,5 +11,6 @@ APPLET(restart, "SERVICE...", "stop and start services; a changed file is read a
 static int run(struct cli *cli)
 {
 	bool wait = !cli_flag(cli, OPT_NO_WAIT);
-	return for_each_service(cli, "service_restart", wait ? "" : ",false", wait ? "waiting for the restart of" : NULL);
+	return for_each_service(
+		cli, "service_restart", wait ? "" : ",false", wait ? "waiting for the restart of" : NULL);
 }

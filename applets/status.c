@@ -16,7 +16,8 @@ static int run(struct cli *cli)
 	if (session_open(&s, cli))
 		return 1;
 	char *params = json_strings(cli->argv[0], NULL);
-	int rc = params ? session_call(&s, "service_status", params, NULL, cli->argv[0], &result) : fail("out of memory");
+	int rc = params ? session_call(&s, "service_status", params, NULL, cli->argv[0], &result)
+			: fail("out of memory");
 	free(params);
 	if (rc == 0 && cli_flag(cli, OPT_FIRST_LONG)) {
 		rc = print_json(result);

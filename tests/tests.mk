@@ -61,3 +61,6 @@ bench: all $(bench-bin)
 	$(Q)ZINIT=$(abspath $(O)/zinit) BENCH_BIN=$(abspath $(tests-out)/bench) $(PYTHON) tests/bench/run.py $(BENCH)
 
 .PHONY: check check-unit check-integration fuzz bench lint
+
+lint: all
+	$(Q)sh tests/lint.sh $(O) $(ALL_CFLAGS)

@@ -2,8 +2,11 @@
 
 #define REQ true
 #define OPT false
-#define P(param, type, required) { #param, PARAM_##type, required }
-#define METHOD(method, ...)                                                                                            \
+#define P(param, type, required) \
+	{ \
+#param, PARAM_##type, required \
+	}
+#define METHOD(method, ...) \
 	{ #method, method, { __VA_ARGS__ }, sizeof((struct param_spec[]){ __VA_ARGS__ }) / sizeof(struct param_spec) },
 #define ALIAS(old_name, name)
 static const struct rpc_method methods[] = {

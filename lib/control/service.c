@@ -46,7 +46,8 @@ void service_list(struct rpc_call *c, const struct param *p)
 	(void)p;
 	struct buf *b = rpc_result_begin(c);
 	const char *between = "{";
-	list_for(pos, &super_of(c)->services) {
+	list_for(pos, &super_of(c)->services)
+	{
 		const struct service *s = list_entry(pos, struct service, link);
 		buf_add_str(b, between);
 		add_name(b, s);

@@ -11,10 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { FIRST_ROOM = 128 };
+
 int tree_init(struct tree *t)
 {
 	t->len = 0;
-	t->cap = 128;
+	t->cap = FIRST_ROOM;
 	t->procs = calloc(t->cap, sizeof(*t->procs));
 	return t->procs ? 0 : -1;
 }
@@ -67,11 +69,12 @@ int tree_stat(pid_t pid, struct proc *p)
 static struct proc *next_slot(struct tree *t)
 {
 	if (t->len == t->cap) {
-		struct proc *more = realloc(t->procs, t->cap * 2 * sizeof(*more));
+		size_t cap = t->cap ? t->cap * 2 : FIRST_ROOM;
+		struct proc *more = realloc(t->procs, cap * sizeof(*more));
 		if (!more)
 			return NULL;
 		t->procs = more;
-		t->cap *= 2;
+		t->cap = cap;
 	}
 	return &t->procs[t->len];
 }

@@ -58,11 +58,10 @@ static void finish(struct rpc_call *c)
 {
 	end_answer(c);
 	struct rpc_batch *b = c->batch;
-	bool kept = c->id.at == (const char *)(c + 1);
 	list_del(&c->link);
-	if (!kept)
+	if (!c->heap)
 		return;
-	free(c);
+	free(c->heap);
 	if (b) {
 		b->waiting = false;
 		batch_go_on(b);
@@ -124,6 +123,7 @@ struct rpc_call *rpc_keep(struct rpc_call *c)
 	k->params = (struct span){ NULL, 0 };
 	memcpy(k + 1, c->id.at, c->id.len);
 	k->id.at = (const char *)(k + 1);
+	k->heap = k;
 	list_init(&k->link);
 	if (k->batch)
 		k->batch->waiting = true;
@@ -276,11 +276,13 @@ void rpc_dispatch(struct rpc_conn *conn, struct span message)
 
 void rpc_calls_hang_up(struct rpc_conn *conn)
 {
-	list_for_safe(pos, &conn->calls) {
+	list_for_safe(pos, &conn->calls)
+	{
 		list_entry(pos, struct rpc_call, link)->conn = NULL;
 		list_del(pos);
 	}
-	list_for_safe(pos, &conn->batches) {
+	list_for_safe(pos, &conn->batches)
+	{
 		list_entry(pos, struct rpc_batch, link)->conn = NULL;
 		list_del(pos);
 	}

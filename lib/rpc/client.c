@@ -141,8 +141,8 @@ int client_line(struct client *c, int timeout_ms, char **line, size_t *len, stru
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != ECONNRESET)
-			return err_set(err, ERR_INTERNAL, "cannot read from the daemon at %s: %s", c->path,
-				strerror(errno));
+			return err_set(
+				err, ERR_INTERNAL, "cannot read from the daemon at %s: %s", c->path, strerror(errno));
 		if (n <= 0)
 			return hung_up(c, err);
 		c->in.len += (size_t)n;

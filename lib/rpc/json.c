@@ -139,7 +139,7 @@ static bool string(struct check *c)
 static bool word(struct check *c, const char *text)
 {
 	size_t n = strlen(text);
-	if ((size_t)(c->end - c->p) < n || memcmp(c->p, text, n))
+	if ((size_t)(c->end - c->p) < n || memcmp(c->p, text, n) != 0)
 		return false;
 	c->p += n;
 	return true;

@@ -77,7 +77,7 @@ void rpc_parse(struct span object, struct rpc_request *r)
 		return;
 	read_members(object, &m);
 	bool well_formed = !m.twice && m.version.at && json_type(m.version) == JSON_STRING &&
-		json_is(m.version, "2.0") && m.method.at && json_type(m.method) == JSON_STRING;
+			   json_is(m.version, "2.0") && m.method.at && json_type(m.method) == JSON_STRING;
 	bool answerable = m.ids == 1 && can_be_answered(m.id);
 	if (answerable)
 		r->id = m.id;
@@ -303,8 +303,9 @@ static void add_text(struct buf *b, const char *member, const char *text)
 void rpc_add_err(struct buf *b, struct span id, const struct err *err, const char *action, const char *service)
 {
 	const struct err_info *info = err_info(err->code);
-	const char *step = err->code == ERR_CONFIG ? "loading service config" :
-			   err->code == ERR_INVALID_SIGNAL ? "parsing signal" : action;
+	const char *step = err->code == ERR_CONFIG           ? "loading service config"
+			   : err->code == ERR_INVALID_SIGNAL ? "parsing signal"
+							     : action;
 	char message[sizeof(err->text) + 64];
 	snprintf(message, sizeof(message), "%s: %s", err->code == ERR_INVALID_SIGNAL ? step : action, err->text);
 	begin_error(b, id, info->rpc_code);

@@ -98,7 +98,6 @@ static void accept_without_fd(struct rpc_server *s, int listen_fd)
 	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-
 static void listener_ready(struct source *src, uint32_t events)
 {
 	(void)events;

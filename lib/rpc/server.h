@@ -62,6 +62,7 @@ struct rpc_call {
 	struct span id; // points into the request, or at the copy behind a kept call
 	struct span params; // raw; only while the handler runs
 	const char *action; // "stopping service", for errors
+	struct rpc_call *heap; // itself, once kept
 	bool answered;
 	size_t result_at; // in the output: where this answer began
 };

@@ -71,9 +71,11 @@ static void fill(struct carve *c, struct def *d, const struct unit *u)
 			env[i] = var;
 	}
 	char *dir = carve_text(c, u->dir ? u->dir : "/");
-	char *broken = carve_text(c, u->exec.argv && u->exec.argc ? NULL : u->exec.broken ? u->exec.broken : "exec is empty");
+	char *broken = carve_text(c, u->exec.argv && u->exec.argc ? NULL
+				     : u->exec.broken             ? u->exec.broken
+								  : "exec is empty");
 	char *test_broken = carve_text(c, u->test.broken);
-	if (!d)
+	if (!d || !env)
 		return;
 	env[u->nenv] = NULL;
 	d->edges = edges;

@@ -113,8 +113,7 @@ static int read_env_file(char ***list, size_t *n)
 			b.len += (size_t)got;
 	close(fd);
 	if (got < 0 || b.failed || b.len > ENV_FILE_MAX)
-		log_warn("%s: %s", ENV_FILE,
-			got < 0 ? strerror(errno) : "larger than 1 MiB: the rest is left out");
+		log_warn("%s: %s", ENV_FILE, got < 0 ? strerror(errno) : "larger than 1 MiB: the rest is left out");
 	int failed = 0;
 	unsigned number = 0;
 	for (size_t at = 0; at < b.len;) {
@@ -208,8 +207,7 @@ static void warn_both(void *ctx, unsigned line, unsigned column, const char *tex
 		w->fn(w->ctx, line, column, text);
 }
 
-static struct def *load_def(struct super *u, int dir_fd, const char *file, unit_warn_fn *fn, void *ctx,
-	struct err *err)
+static struct def *load_def(struct super *u, int dir_fd, const char *file, unit_warn_fn *fn, void *ctx, struct err *err)
 {
 	struct unit unit;
 	struct warn_both warn = { { u, file }, fn, ctx };
@@ -222,8 +220,8 @@ static struct def *load_def(struct super *u, int dir_fd, const char *file, unit_
 	return d;
 }
 
-static struct service *add_file(struct super *u, int dir_fd, const char *name, const struct found *f,
-	unit_warn_fn *fn, void *ctx, struct err *err)
+static struct service *add_file(struct super *u, int dir_fd, const char *name, const struct found *f, unit_warn_fn *fn,
+	void *ctx, struct err *err)
 {
 	struct def *d = load_def(u, dir_fd, f->file, fn, ctx, err);
 	if (!d)
@@ -320,8 +318,8 @@ static void load_all(struct super *u, int dir_fd, struct names *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		if (i && !strcmp(list->v[i], list->v[i - 1]))
-			log_warn("%s/%s.yml is left out: there is a %s.yaml too", u->config_dir, list->v[i],
-				list->v[i]);
+			log_warn(
+				"%s/%s.yml is left out: there is a %s.yaml too", u->config_dir, list->v[i], list->v[i]);
 		else
 			load_one(u, dir_fd, list->v[i]);
 	}
@@ -359,7 +357,8 @@ void super_load_dir(struct super *u)
 	load_all(u, dirfd(dir), &list);
 	closedir(dir);
 	raise_nofile(u);
-	list_for(pos, &u->services) {
+	list_for(pos, &u->services)
+	{
 		struct service *s = list_entry(pos, struct service, link);
 		s->rec.up = true;
 		svc_todo(s, TODO_START);

@@ -42,8 +42,8 @@ static struct step on_stop(enum phase p, const struct facts *f)
 	case PHASE_IDLE:
 		return f->left ? (struct step){ PHASE_STOPPING, WORD_KEEP, ACT_SIGNAL } : stay(p);
 	case PHASE_BLOCKED:
-		return f->left ? (struct step){ PHASE_STOPPING, WORD_KEEP, ACT_SIGNAL | ACT_DELAY_END } :
-				 (struct step){ PHASE_IDLE, WORD_KEEP, ACT_DELAY_END };
+		return f->left ? (struct step){ PHASE_STOPPING, WORD_KEEP, ACT_SIGNAL | ACT_DELAY_END }
+			       : (struct step){ PHASE_IDLE, WORD_KEEP, ACT_DELAY_END };
 	case PHASE_SPAWNED:
 		return (struct step){ PHASE_STOPPING, WORD_KEEP, ACT_SIGNAL | ACT_TEST_END };
 	case PHASE_RUNNING:
@@ -64,16 +64,16 @@ static struct step on_restart(enum phase p, const struct facts *f)
 	switch (p) {
 	case PHASE_IDLE:
 	case PHASE_BLOCKED:
-		return f->left ? (struct step){ PHASE_STOPPING, WORD_KEEP, ACT_SIGNAL | ACT_DELAY_END } :
-				 begin(f, WORD_KEEP, ACT_DELAY_END);
+		return f->left ? (struct step){ PHASE_STOPPING, WORD_KEEP, ACT_SIGNAL | ACT_DELAY_END }
+			       : begin(f, WORD_KEEP, ACT_DELAY_END);
 	case PHASE_SPAWNED:
 		return (struct step){ PHASE_STOPPING, WORD_KEEP, ACT_SIGNAL | ACT_TEST_END };
 	case PHASE_RUNNING:
 		return (struct step){ PHASE_STOPPING, WORD_KEEP, ACT_SIGNAL };
 	case PHASE_COOLING:
 	case PHASE_ENDING:
-		return f->left ? (struct step){ PHASE_ENDING, WORD_KEEP, ACT_DELAY_END } :
-				 begin(f, WORD_KEEP, ACT_DELAY_END);
+		return f->left ? (struct step){ PHASE_ENDING, WORD_KEEP, ACT_DELAY_END }
+			       : begin(f, WORD_KEEP, ACT_DELAY_END);
 	case PHASE_STOPPING:
 	case PHASE_COUNT:
 		break;

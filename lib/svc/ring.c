@@ -49,7 +49,8 @@ static size_t line_size(size_t len)
 
 static void drop_line(struct ring *r, struct ring_line *l)
 {
-	struct ring_owner *o = l->owner;
+	// The analyser cannot follow lines through the lists and thinks one stays linked.
+	struct ring_owner *o = l->owner; // NOLINT(clang-analyzer-unix.Malloc)
 	list_del(&l->link);
 	list_del(&l->owner_link);
 	o->nlines--;
@@ -77,7 +78,8 @@ static struct ring_owner *find_heaviest(struct ring *r, size_t share)
 	if (r->heaviest && r->heaviest->nlines > share)
 		return r->heaviest;
 	r->heaviest = NULL;
-	list_for(pos, &r->owners) {
+	list_for(pos, &r->owners)
+	{
 		struct ring_owner *o = list_entry(pos, struct ring_owner, link);
 		if (!r->heaviest || o->nlines > r->heaviest->nlines)
 			r->heaviest = o;
@@ -146,8 +148,7 @@ void ring_add(struct ring *r, struct ring_owner *o, unsigned flags, const char *
 
 void ring_release(struct ring *r)
 {
-	list_for_safe(pos, &r->lines)
-		drop_line(r, list_entry(pos, struct ring_line, link));
+	list_for_safe(pos, &r->lines) drop_line(r, list_entry(pos, struct ring_line, link));
 }
 
 struct ring_filter ring_filter_of(const char *name)
@@ -165,8 +166,8 @@ struct ring_filter ring_filter_of(const char *name)
 
 static bool passes(const struct ring_filter *f, const struct ring_line *l)
 {
-	return !f->name || (((l->flags & RING_TEST) != 0) == f->test && !strncmp(l->owner->name, f->name, f->name_len) &&
-				   !l->owner->name[f->name_len]);
+	return !f->name || (((l->flags & RING_TEST) != 0) == f->test &&
+				   !strncmp(l->owner->name, f->name, f->name_len) && !l->owner->name[f->name_len]);
 }
 
 // First line with seq >= wanted. Searched from the newest: a reader that keeps

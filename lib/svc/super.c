@@ -76,7 +76,8 @@ static void do_work(struct work *w)
 		svc_event(s, EV_READY);
 	if (todo & TODO_HALT)
 		halt_service(s);
-	list_for_safe(pos, &s->watchers) {
+	list_for_safe(pos, &s->watchers)
+	{
 		struct watcher *watcher = list_entry(pos, struct watcher, link);
 		watcher->fn(watcher, s);
 	}
@@ -113,7 +114,7 @@ static bool satisfies(const struct service *s)
 {
 	if (s->def->oneshot)
 		return s->rec.phase == PHASE_IDLE && s->rec.word == WORD_EXIT && !s->rec.how.signaled &&
-			!s->rec.how.value;
+		       !s->rec.how.value;
 	return s->rec.phase == PHASE_RUNNING;
 }
 
@@ -232,8 +233,8 @@ static void note_exit(void *ctx, pid_t pid, struct exit_status how)
 	struct tracked *t = run_tracked(u, pid);
 	if (!t)
 		return;
-	struct service *s = t->role == ROLE_LEADER ? container_of(t, struct service, leader) :
-						     container_of(t, struct service, test);
+	struct service *s = t->role == ROLE_LEADER ? container_of(t, struct service, leader)
+						   : container_of(t, struct service, test);
 	run_untrack(u, t);
 	s->reap_ticks = tree_now();
 	if (t->role == ROLE_TEST) {

@@ -74,6 +74,11 @@ def descendants(root):
     return found
 
 
+def named(name):
+    """How many processes have this name."""
+    return sum(1 for found, _ in descendants(0).values() if found == name)
+
+
 def sweep():
     """Ends everything below this process (it is a subreaper: nothing escapes upward)."""
     for _ in range(50):
@@ -130,6 +135,18 @@ def helper(name):
         else:
             raise CannotMeasure(f"{source} does not compile")
     return path
+
+
+def others_busy(seconds=0.3):
+    """How much of all CPUs is used while nothing of this bench runs, 0 to 1."""
+    def sample():
+        with open("/proc/stat") as f:
+            times = [int(x) for x in f.readline().split()[1:9]]
+        return sum(times), times[3] + times[4]
+    total, idle = sample()
+    time.sleep(seconds)
+    total2, idle2 = sample()
+    return 1 - (idle2 - idle) / max(1, total2 - total)
 
 
 class Board:
@@ -260,7 +277,8 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 serverurl=unix://{url}
 """
         for i in range(n):
-            text += f"[program:s{i}]\ncommand={' '.join(argv(i))}\nstartsecs=0\nstdout_logfile=NONE\nstderr_logfile=NONE\n"
+            text += f"[program:s{i}]\ncommand={' '.join(argv(i))}\nstartsecs=0\n"
+            text += "stdout_logfile=NONE\nstderr_logfile=NONE\n"
         write(conf, text)
         self.command = ["supervisord", "-c", conf]
         self.list = ["supervisorctl", "-c", conf, "status"]

@@ -38,8 +38,9 @@ COLUMNS = (("figure", 45), ("ours", 12), ("floor", 12), ("ratio", 7), ("wanted",
 
 
 def table_line(cells):
-    print("  ".join(f"{c:<{w}}" if i == 0 else f"{c:>{w}}" for i, (c, (_, w)) in enumerate(zip(cells, COLUMNS))).rstrip(),
-          flush=True)
+    padded = [f"{cell:>{width}}" for cell, (_, width) in zip(cells, COLUMNS)]
+    padded[0] = f"{cells[0]:<{COLUMNS[0][1]}}"
+    print("  ".join(padded).rstrip(), flush=True)
 
 
 def row(figure, ours, floor="", ratio=None, wanted="", ok=None, peers=None):
@@ -153,6 +154,8 @@ def memory_of(make, n):
 
 def bench_memory():
     other = {p: (memory_of(PEER_CLASS[p], 1), memory_of(PEER_CLASS[p], 101)) for p in peers()}
+    if others := lab.named("zinit"):
+        print(f"# memory: {others} other processes named zinit run: pages shared with them are not counted", flush=True)
     for lines, note in ((None, "with its lines"), (1, "lines apart (-b 1)")):
         one, hundred, thousand = (memory_of(lambda n, argv: Ours(n, argv, lines=lines), n) for n in (1, 101, 1001))
         if lines is None:
@@ -206,7 +209,7 @@ def bench_list():
     s = Ours(20, service("up", board))
     with Running(s, board, 20):
         ours, floor = turns(500, [lab.ZINIT, "-s", s.sock, "list"], [true])
-        ratio_row("list of 20 services, a whole process / true", ours, floor, 1.5, peers=other)
+        ratio_row("list of 20 services, a whole process; true", ours, floor, 1.5, peers=other)
         ours, floor = turns(500, [lab.ZINIT, "--version"], [true])
         ratio_row("  of that: zinit --version", ours, floor, None)
 
@@ -292,7 +295,8 @@ def bench_ring():
             if shutil.which(tool[0]):
                 other[peer] = [statistics.median(x) for x in zip(*(piped(tool + [folder()], chunk) for _ in range(3)))]
         ours, cat = ([statistics.median(x) for x in zip(*v)] for v in (ours, cat))
-        ratio_row(f"ring, 1e6 lines of 100 B, {name} / cat", ours[0], cat[0], 1.2, peers={p: v[0] for p, v in other.items()})
+        ratio_row(f"ring, 1e6 lines of 100 B, {name}", ours[0], cat[0], 1.2,
+                  peers={p: v[0] for p, v in other.items()})
         row("  CPU of the reader, a line", f"{ours[1] / COUNT / 1e3:.3f} us", f"{cat[1] / COUNT / 1e3:.3f} us",
             ours[1] / cat[1], "<= 0.3 us", ours[1] / COUNT <= 300,
             {p: f"{v[1] / COUNT / 1e3:.3f} us" for p, v in other.items()})
@@ -384,6 +388,9 @@ def main():
         print(f"# {os.uname().sysname} {os.uname().release}, {os.cpu_count()} CPUs; medians of rounds in turn")
         table_line([name for name, _ in COLUMNS])
         for name in names:
+            busy = lab.others_busy()
+            if busy > 0.15:
+                print(f"# {name}: other programs use {busy:.0%} of this machine: do not trust what follows", flush=True)
             try:
                 BENCHES[name]()
             except (CannotMeasure, OSError, subprocess.SubprocessError) as why:

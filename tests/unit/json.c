@@ -38,8 +38,8 @@ static void good_json(void **state)
 {
 	(void)state;
 	static const char *const good[] = { "{}", "[]", "0", "-0", "1.5e+3", "\"\"", "true", "false", "null", " [ ] ",
-		"{\"a\":[1,2,{\"b\":null}],\"c\":\"\\u00e9\\ud83d\\ude00\"}", "[1,[2,[3]]]", "\"\xc3\xa9\xf0\x9f\x98\x80\"",
-		"{\"a\":{},\"b\":[]}", "1E9", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"" };
+		"{\"a\":[1,2,{\"b\":null}],\"c\":\"\\u00e9\\ud83d\\ude00\"}", "[1,[2,[3]]]",
+		"\"\xc3\xa9\xf0\x9f\x98\x80\"", "{\"a\":{},\"b\":[]}", "1E9", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"" };
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		if (!check(good[i]))
 			fail_msg("refused: %s", good[i]);
@@ -49,10 +49,11 @@ static void bad_json(void **state)
 {
 	(void)state;
 	static const char *const bad[] = { "", " ", "{", "}", "[", "]", "[1,]", "{,}", "{\"a\"}", "{\"a\":}", "{a:1}",
-		"{\"a\":1,}", "01", "2.", ".5", "-", "1e", "1e+", "+1", "tru", "nul", "truex", "\"", "\"\\x\"", "\"\\u12\"",
-		"\"\\u0000\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\t\"", "\"\n\"", "\"\x01\"",
-		"\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"", "[1 2]", "{} {}",
-		"\xef\xbb\xbf{}", "{\"a\":1]", "[1}", "\f[]", "[\"a\":1]", "{\"a\",1}", "'a'", "NaN", "\"\\" };
+		"{\"a\":1,}", "01", "2.", ".5", "-", "1e", "1e+", "+1", "tru", "nul", "truex", "\"", "\"\\x\"",
+		"\"\\u12\"", "\"\\u0000\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\t\"", "\"\n\"",
+		"\"\x01\"", "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"",
+		"[1 2]", "{} {}", "\xef\xbb\xbf{}", "{\"a\":1]", "[1}", "\f[]", "[\"a\":1]", "{\"a\",1}", "'a'", "NaN",
+		"\"\\" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (check(bad[i]))
 			fail_msg("accepted: %s", bad[i]);
@@ -65,8 +66,8 @@ static void depth_is_limited(void **state)
 	for (int depth = JSON_DEPTH_MAX - 1; depth <= JSON_DEPTH_MAX + 1; depth++) {
 		memset(text, '[', (size_t)depth);
 		memset(text + depth, ']', (size_t)depth);
-		assert_int_equal(json_check(at_guard(text, 2 * (size_t)depth), 2 * (size_t)depth),
-			depth <= JSON_DEPTH_MAX);
+		assert_int_equal(
+			json_check(at_guard(text, 2 * (size_t)depth), 2 * (size_t)depth), depth <= JSON_DEPTH_MAX);
 	}
 }
 
@@ -174,7 +175,8 @@ static void kinds_of_requests(void **state)
 		const char *id;
 	} t[] = {
 		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\"}", RPC_CALL, "1" },
-		{ "{\"jsonrpc\":\"2.0\",\"id\":18446744073709551615,\"method\":\"a\"}", RPC_CALL, "18446744073709551615" },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":18446744073709551615,\"method\":\"a\"}", RPC_CALL,
+			"18446744073709551615" },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":18446744073709551616,\"method\":\"a\"}", RPC_NOTIFICATION, NULL },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"a\"}", RPC_CALL, "null" },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":-1,\"method\":\"a\"}", RPC_NOTIFICATION, NULL },

@@ -68,7 +68,8 @@ static char *table(void)
 {
 	size_t size = 1 << 20, n = 0;
 	char *out = malloc(size);
-	n += (size_t)snprintf(out, size, "# phase  event        facts that matter%22s -> next phase, word, actions\n", "");
+	n += (size_t)snprintf(
+		out, size, "# phase  event        facts that matter%22s -> next phase, word, actions\n", "");
 	for (int p = 0; p < PHASE_COUNT; p++)
 		for (int e = 0; e < EV_COUNT; e++)
 			n += add_cell(out + n, size - n, (enum phase)p, (enum event)e);
