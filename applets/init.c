@@ -40,7 +40,6 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *si)
 	struct daemon *me = ctx;
 	switch ((int)si->ssi_signo) {
 	case SIGCHLD:
-		ring_stamp(&me->super.ring);
 		super_reap(&me->super);
 		return;
 	case SIGTERM:

@@ -52,7 +52,7 @@ static char *make_params(const struct cli *cli, unsigned long long lines)
 static int print_line(char *text, size_t len)
 {
 	struct span object = { text, len }, key, value, params = { NULL, 0 }, line = { NULL, 0 };
-	if (!json_check(text, len) || json_type(object) != JSON_OBJECT)
+	if (!json_check_answer(text, len) || json_type(object) != JSON_OBJECT)
 		return -1;
 	for (struct json_iter it = json_iter(object); json_next(&it, &key, &value);)
 		if (json_is(key, "params"))

@@ -16,12 +16,6 @@ python_has() {
 	return 1
 }
 
-# The first python that has pytest runs the tests: what else they use must be its.
-test_python_has() {
-	for p in "${PYTHON:-python3}" /usr/bin/python3; do "$p" -c "import pytest" && { "$p" -c "import $1"; return; }; done
-	/usr/bin/python3 -c "import $1"
-}
-
 for purpose; do
 	case $purpose in
 	build)
@@ -33,8 +27,8 @@ for purpose; do
 		;;
 	test)
 		need "pkg-config --exists cmocka || test -e /usr/include/cmocka.h" libcmocka-dev cmocka-dev libcmocka-devel
-		need "python_has pytest" python3-pytest py3-pytest python3-pytest
-		need "test_python_has xdist || ! /usr/bin/python3 -c 'import pytest'" python3-pytest-xdist py3-pytest-xdist python3-pytest-xdist
+		need "python_has 'pytest, xdist'" "python3-pytest python3-pytest-xdist" "py3-pytest py3-pytest-xdist" \
+			"python3-pytest python3-pytest-xdist"
 		need "command -v unshare && command -v nsenter" util-linux util-linux util-linux
 		;;
 	esac

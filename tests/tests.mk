@@ -21,10 +21,11 @@ $(tests-out)/bench/%: tests/bench/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -o $@ $<
 
-# pytest of Debian's python where the first python has none.
-pytest = $(shell for p in $(PYTHON) /usr/bin/python3; do $$p -c 'import pytest' 2>/dev/null && { echo $$p -m pytest; break; }; done)
-jobs = $(shell for p in $(PYTHON) /usr/bin/python3; do $$p -c 'import pytest' 2>/dev/null && { \
-	$$p -c 'import xdist' 2>/dev/null && echo -n 8 -p no:cacheprovider || echo -p no:cacheprovider; break; }; done)
+# The first python that has pytest and its parallel runner, else one with pytest.
+pythons := $(PYTHON) /usr/bin/python3
+pytest = $(shell for p in $(pythons); do $$p -c 'import pytest, xdist' 2>/dev/null && { \
+	echo $$p -m pytest -n 8; exit; }; done; for p in $(pythons); do $$p -c 'import pytest' 2>/dev/null && { \
+	echo $$p -m pytest; exit; }; done)
 export ASAN_OPTIONS ?= detect_leaks=1:abort_on_error=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
@@ -37,7 +38,7 @@ check-unit: $(unit-bin)
 
 check-integration: all $(unit-tools)
 	$(Q)ZINIT=$(abspath $(O)/zinit) ZINIT_BUILD=$(abspath $(O)) PYTHONDONTWRITEBYTECODE=1 \
-		$(pytest) $(jobs) -q $(PYTEST_ARGS) tests/integration
+		$(pytest) -p no:cacheprovider -q $(PYTEST_ARGS) tests/integration
 
 # ---- fuzzers ----
 

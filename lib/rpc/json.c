@@ -5,6 +5,7 @@
 
 struct check {
 	const char *p, *end;
+	bool nul; // "\u0000" is allowed
 };
 
 static void skip_blanks(struct check *c)
@@ -76,7 +77,7 @@ static int hex4(const char *p, const char *end)
 static bool unicode_escape(struct check *c)
 {
 	int v = hex4(c->p + 1, c->end);
-	if (v <= 0 || (v >= 0xdc00 && v <= 0xdfff))
+	if (v < !c->nul || (v >= 0xdc00 && v <= 0xdfff))
 		return false;
 	c->p += 5;
 	if (v < 0xd800 || v > 0xdbff)
@@ -171,9 +172,8 @@ static bool key_and_colon(struct check *c)
 }
 
 // One value, without recursion: the stack remembers which bracket closes.
-bool json_check(const char *text, size_t len)
+static bool check_value(struct check c)
 {
-	struct check c = { text, text + len };
 	char closers[JSON_DEPTH_MAX];
 	int depth = 0;
 	for (;;) {
@@ -211,6 +211,16 @@ bool json_check(const char *text, size_t len)
 		if (*c.p++ != ',' || (closers[depth - 1] == '}' && !key_and_colon(&c)))
 			return false;
 	}
+}
+
+bool json_check(const char *text, size_t len)
+{
+	return check_value((struct check){ text, text + len, false });
+}
+
+bool json_check_answer(const char *text, size_t len)
+{
+	return check_value((struct check){ text, text + len, true });
 }
 
 // ---- views ----

@@ -17,6 +17,8 @@ struct span {
 // Exactly one value with blanks around it; UTF-8; no U+0000 in a string, raw or
 // escaped; surrogates only in pairs; at most JSON_DEPTH_MAX levels.
 bool json_check(const char *text, size_t len);
+// The same for answers: escaped U+0000 is fine there.
+bool json_check_answer(const char *text, size_t len);
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 enum json_type json_type(struct span value);

@@ -117,6 +117,7 @@ struct def *def_new(struct super *u, const struct unit *unit)
 			def_free(u, d);
 			return NULL;
 		}
+		e->to->refs++;
 	}
 	return d;
 }

@@ -33,6 +33,7 @@ struct node *graph_node(struct super *u, const char *name)
 		return NULL;
 	n->hash = hash_of(name);
 	n->svc = NULL;
+	n->refs = 0;
 	list_init(&n->dependents);
 	memcpy(n->name, name, size);
 	n->next = u->nodes[n->hash % SUPER_BUCKETS];
@@ -42,7 +43,7 @@ struct node *graph_node(struct super *u, const char *name)
 
 void graph_release(struct super *u, struct node *n)
 {
-	if (n->svc || !list_empty(&n->dependents))
+	if (n->svc || n->refs)
 		return;
 	struct node **at = &u->nodes[n->hash % SUPER_BUCKETS];
 	while (*at != n)
@@ -71,6 +72,7 @@ void graph_detach(struct super *u, struct def *d)
 {
 	for (size_t i = 0; i < d->nedges; i++) {
 		list_del(&d->edges[i].link);
+		d->edges[i].to->refs--;
 		graph_release(u, d->edges[i].to);
 	}
 	d->nedges = 0;

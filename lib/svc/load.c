@@ -15,7 +15,7 @@
 // ---- environment ----
 
 #define ENV_FILE "/etc/environment"
-enum { ENV_FILE_MAX = 1024 * 1024 };
+enum { ENV_FILE_MAX = 1024 * 1024, ENV_VAR_MAX = 128 * 1024 - 1 }; // execve(2): MAX_ARG_STRLEN
 
 extern char **environ;
 
@@ -87,6 +87,8 @@ static const char *env_line(char ***list, size_t *n, const char *line, size_t le
 		return "no name before '='";
 	if (memchr(line, '\0', len))
 		return "a NUL byte";
+	if (len >= ENV_VAR_MAX)
+		return "128 KiB or longer, no program could be started with it";
 	const char *value = eq + 1;
 	size_t value_len = len - (size_t)(value - line), name_len = (size_t)(eq - line);
 	trim(&value, &value_len);

@@ -44,8 +44,11 @@ static const char start_banner[] = "------------ [start] ------------";
 
 static void banner(struct service *s, unsigned flags)
 {
-	if (s->def->log == UNIT_LOG_RING)
-		ring_add(&s->super->ring, s->lines, flags | RING_STDERR, start_banner, sizeof(start_banner) - 1);
+	struct ring *r = &s->super->ring;
+	if (s->def->log != UNIT_LOG_RING)
+		return;
+	ring_stamp(r);
+	ring_add(r, s->lines, flags | RING_STDERR, start_banner, sizeof(start_banner) - 1);
 }
 
 // A CR before the newline is not part of the line.
@@ -123,6 +126,7 @@ static bool read_stream(struct stream *st)
 	struct super *u = st->svc->super;
 	ssize_t n = read(st->source.fd, u->read_buf, sizeof(u->read_buf));
 	if (n > 0) {
+		ring_stamp(&u->ring);
 		take_lines(st, u->read_buf, (size_t)n);
 		return true;
 	}

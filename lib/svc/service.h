@@ -17,8 +17,9 @@ struct super;
 struct node {
 	struct node *next; // in its hash bucket
 	struct service *svc; // NULL: no such service (yet)
-	struct list dependents; // struct edge.link
+	struct list dependents; // struct edge.link, of edges that count
 	uint32_t hash;
+	uint32_t refs; // edges that point here, counting or not
 	char name[];
 };
 
