@@ -35,7 +35,7 @@ static int check_name(struct session *s, const char *name)
 static char *make_params(const struct cli *cli, unsigned long long lines)
 {
 	struct buf b = BUF_INIT;
-	buf_printf(&b, "{\"lines\":%llu,\"time\":%s,\"follow\":%s", lines, cli_flag(cli, 't') ? "true" : "false",
+	buf_printf(&b, "{\"lines\":%llu,\"raw\":true,\"time\":%s,\"follow\":%s", lines, cli_flag(cli, 't') ? "true" : "false",
 		cli_flag(cli, 's') ? "false" : "true");
 	if (cli->argc) {
 		buf_add_str(&b, ",\"filter\":");

@@ -159,6 +159,7 @@ void service_status(struct rpc_call *c, const struct param *p)
 	struct service *s = find(c, p[0].text);
 	if (!s)
 		return;
+	kin_look(super_of(c));
 	struct buf *b = rpc_result_begin(c);
 	buf_add_str(b, "{\"name\":");
 	add_name(b, s);

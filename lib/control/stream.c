@@ -12,6 +12,7 @@ struct subscription {
 	struct ring_cursor cursor;
 	uint64_t id;
 	bool with_time;
+	bool raw; // every byte, see json_add_bytes()
 	bool once; // what is there now, then one result null, and no more
 	char name[]; // of the filter
 };
@@ -20,7 +21,7 @@ struct subscription {
 static struct buf text_buf;
 
 // "2026-01-31T12:34:56.789Z [+] name: text", the time where it is asked for.
-static void add_line(struct buf *b, const struct ring_line *l, bool with_time)
+static void add_line(struct buf *b, const struct ring_line *l, bool with_time, bool raw)
 {
 	char stamp[CLOCK_TEXT_MAX];
 	buf_clear(&text_buf);
@@ -32,6 +33,8 @@ static void add_line(struct buf *b, const struct ring_line *l, bool with_time)
 	buf_add(&text_buf, l->text, l->len);
 	if (text_buf.failed)
 		json_add_str(b, "", 0);
+	else if (raw)
+		json_add_bytes(b, text_buf.data, text_buf.len);
 	else
 		json_add_str(b, text_buf.data, text_buf.len);
 }
@@ -66,7 +69,7 @@ static bool snapshot_line(void *ctx, const struct ring_line *l, uint64_t dropped
 	struct snapshot *s = ctx;
 	(void)dropped;
 	buf_add_char(s->b, s->any ? ',' : '[');
-	add_line(s->b, l, s->with_time);
+	add_line(s->b, l, s->with_time, false);
 	s->any = true;
 	return true;
 }
@@ -111,7 +114,7 @@ static bool send_line(void *ctx, const struct ring_line *l, uint64_t dropped)
 		note_dropped(s, dropped);
 	struct buf *b = rpc_stream_begin(&s->stream);
 	begin_note(s, b);
-	add_line(b, l, s->with_time);
+	add_line(b, l, s->with_time, s->raw);
 	buf_add_str(b, "}}");
 	rpc_stream_end(&s->stream);
 	return true;
@@ -162,6 +165,7 @@ void stream_subscribeLogs(struct rpc_call *c, const struct param *p)
 	s->control = k;
 	s->id = k->next_id++;
 	s->with_time = p[2].flag;
+	s->raw = p[5].flag;
 	s->once = p[4].set && !p[4].flag;
 	s->stream = (struct rpc_stream){ .conn = c->conn, .room = room, .closed = closed };
 	set_cursor(k->super, &s->cursor, name ? s->name : NULL, p[1].set ? p[1].number : 0);

@@ -5,7 +5,7 @@
 
 struct check {
 	const char *p, *end;
-	bool nul; // "\u0000" is allowed
+	bool answer; // "\u0000" and escaped bytes are allowed
 };
 
 static void skip_blanks(struct check *c)
@@ -77,7 +77,8 @@ static int hex4(const char *p, const char *end)
 static bool unicode_escape(struct check *c)
 {
 	int v = hex4(c->p + 1, c->end);
-	if (v < !c->nul || (v >= 0xdc00 && v <= 0xdfff))
+	bool is_byte = c->answer && v >= 0xdc80 && v <= 0xdcff;
+	if (v < !c->answer || (v >= 0xdc00 && v <= 0xdfff && !is_byte))
 		return false;
 	c->p += 5;
 	if (v < 0xd800 || v > 0xdbff)
@@ -329,7 +330,10 @@ static const char *decode_unicode(const char *p, const char *end, char **out)
 		v = 0x10000 + ((v - 0xd800) << 10) + ((unsigned)hex4(p + 2, end) - 0xdc00);
 		p += 6;
 	}
-	*out += put_utf8(v, *out);
+	if (v >= 0xdc80 && v <= 0xdcff)
+		*(*out)++ = (char)(v - 0xdc00);
+	else
+		*out += put_utf8(v, *out);
 	return p;
 }
 
@@ -380,7 +384,15 @@ static int add_escaped(struct buf *b, unsigned char c)
 	return buf_add(b, six, 6);
 }
 
-int json_add_str(struct buf *b, const char *text, size_t len)
+static void add_bad_byte(struct buf *b, unsigned char c, bool keep)
+{
+	if (keep)
+		buf_printf(b, "\\udc%02x", c);
+	else
+		buf_add(b, "\xef\xbf\xbd", 3);
+}
+
+static int add_string(struct buf *b, const char *text, size_t len, bool keep_bytes)
 {
 	const char *end = text + len, *run = text;
 	buf_add_char(b, '"');
@@ -395,9 +407,19 @@ int json_add_str(struct buf *b, const char *text, size_t len)
 		if (c < 0x80)
 			add_escaped(b, c);
 		else
-			buf_add(b, "\xef\xbf\xbd", 3);
+			add_bad_byte(b, c, keep_bytes);
 		run = ++text;
 	}
 	buf_add(b, run, (size_t)(text - run));
 	return buf_add_char(b, '"');
+}
+
+int json_add_str(struct buf *b, const char *text, size_t len)
+{
+	return add_string(b, text, len, false);
+}
+
+int json_add_bytes(struct buf *b, const char *text, size_t len)
+{
+	return add_string(b, text, len, true);
 }

@@ -17,7 +17,8 @@ struct span {
 // Exactly one value with blanks around it; UTF-8; no U+0000 in a string, raw or
 // escaped; surrogates only in pairs; at most JSON_DEPTH_MAX levels.
 bool json_check(const char *text, size_t len);
-// The same for answers: escaped U+0000 is fine there.
+// The same for answers of our own daemon: escaped U+0000 and the escapes of
+// json_add_bytes() are fine there.
 bool json_check_answer(const char *text, size_t len);
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
@@ -38,3 +39,6 @@ size_t json_decode(struct span string, char *out);
 
 // A JSON string of the bytes; what is no UTF-8 becomes U+FFFD.
 int json_add_str(struct buf *b, const char *text, size_t len);
+// The same, but each such byte XX becomes the lone surrogate "\udcXX", which
+// json_decode() makes a byte again: for readers that want every byte.
+int json_add_bytes(struct buf *b, const char *text, size_t len);

@@ -43,7 +43,7 @@ void rpc_add_id(struct buf *b, struct span id);
 uint64_t rpc_u64(struct span digits);
 
 enum param_type { PARAM_STRING, PARAM_BOOL, PARAM_NUMBER };
-enum { PARAM_MAX = 5 };
+enum { PARAM_MAX = 6 };
 
 struct param_spec {
 	const char *name;

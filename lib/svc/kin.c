@@ -77,12 +77,13 @@ static bool is_ending(const struct service *s)
 }
 
 // What belonged to a run that is being ended goes on belonging to it, wherever
-// it moves in the tree meanwhile.
+// it moves in the tree meanwhile; so does what earlier runs of a oneshot left.
 static void mark_known(struct super *u)
 {
 	for (size_t i = 0; i < u->nmembers; i++) {
 		const struct member *m = &u->members[i];
-		struct proc *p = is_ending(m->svc) ? tree_find(&u->tree, m->pid) : NULL;
+		bool keeps = is_ending(m->svc) || m->svc->def->oneshot;
+		struct proc *p = keeps ? tree_find(&u->tree, m->pid) : NULL;
 		if (p && p->start == m->start && is_alive(p) && !p->owner)
 			claim(p, m->svc, m->detached ? MARK_DETACHED : MARK_KNOWN);
 	}
@@ -262,6 +263,20 @@ static void scan(struct super *u)
 	attribute(u);
 	remember(u);
 	u->scan_turn = u->loop->turn;
+}
+
+enum { LOOK_EVERY_MS = 250 };
+
+void kin_look(struct super *u)
+{
+	if (u->loop->now_ms - u->looked_ms < LOOK_EVERY_MS)
+		return;
+	u->looked_ms = u->loop->now_ms;
+	if (!is_calm(u))
+		scan(u);
+	else
+		list_for(pos, &u->services)
+			list_entry(pos, struct service, link)->detached = 0;
 }
 
 void kin_before_stop(struct service *s)

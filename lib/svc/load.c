@@ -445,7 +445,9 @@ int super_restart(struct service *s, struct err *err)
 	return 0;
 }
 
-const char *super_file_news(struct service *s)
+enum { NEWS_EVERY_MS = 250 };
+
+static const char *look_at_file(const struct service *s)
 {
 	struct found f;
 	int dir_fd = open_config_dir(s->super);
@@ -454,4 +456,15 @@ const char *super_file_news(struct service *s)
 	int there = find_file(dir_fd, service_name(s), &f);
 	close(dir_fd);
 	return !there ? "removed" : f.stamp != s->file_stamp ? "changed" : NULL;
+}
+
+// Whoever polls the state must not cost a look at the disk each time.
+const char *super_file_news(struct service *s)
+{
+	uint64_t now = s->super->loop->now_ms;
+	if (!s->news_ms || now - s->news_ms >= NEWS_EVERY_MS) {
+		s->news_ms = now;
+		s->file_news = look_at_file(s);
+	}
+	return s->file_news;
 }

@@ -300,6 +300,10 @@ void run_spawn(struct service *s)
 {
 	struct super *u = s->super;
 	struct spawn_error e;
+	// What earlier runs of a oneshot left is remembered before a new leader's
+	// session takes the place of theirs.
+	if (s->def->oneshot && s->rec.exited)
+		kin_before_stop(s);
 	pid_t pid = spawn(s, s->def->argv, s->streams, &e);
 	if (pid < 0) {
 		spawn_failed(s, &e);

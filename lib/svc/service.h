@@ -119,6 +119,8 @@ struct service {
 	uint64_t reap_ticks; // when the last leader or test was reaped
 	uint64_t end_ticks; // when the stop signal went out
 	uint64_t file_stamp; // of the file as it was loaded
+	const char *file_news; // "removed", "changed" or NULL, as seen at news_ms
+	uint64_t news_ms;
 	uint32_t nblock; // edges whose target is not satisfied
 	uint32_t holders; // shutdown: dependents that are not gone yet
 	uint32_t left; // living processes of the run besides the leader, to be ended with it

@@ -54,6 +54,7 @@ struct super {
 	bool blind; // /proc cannot be read
 	uint64_t scan_turn; // loop turn of the snapshot that members come from
 	uint64_t calm_turn; // loop turn in which init had no adopted children
+	uint64_t looked_ms; // when kin_look() last looked
 	unsigned nending; // services in STOPPING, COOLING or ENDING
 
 	char **base_env; // inherited, then /etc/environment
@@ -153,6 +154,7 @@ void run_drain(struct service *s); // what the pipes hold now
 int run_prepare(struct service *s, const struct def *d); // memory for a definition
 void run_release(struct service *s);
 
+void kin_look(struct super *u); // counts what has detached itself, for status; now and then
 void kin_before_stop(struct service *s);
 void kin_settle(struct super *u); // after reaping: counts again what is left
 void kin_end(struct service *s); // stop signal

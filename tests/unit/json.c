@@ -110,6 +110,23 @@ static void any_bytes_become_text(void **state)
 		}
 }
 
+// For readers that want every byte: there and back.
+static void any_bytes_come_back(void **state)
+{
+	(void)state;
+	for (unsigned a = 0; a < 256; a++)
+		for (unsigned c = 0; c < 256; c++) {
+			char two[2] = { (char)a, (char)c }, out[64];
+			struct buf b = BUF_INIT;
+			json_add_bytes(&b, two, 2);
+			assert_true(json_check_answer(b.data, b.len));
+			assert_int_equal(json_decode((struct span){ b.data, b.len }, out), 2);
+			assert_memory_equal(out, two, 2);
+			buf_release(&b);
+		}
+	assert_false(json_check("\"\\udcff\"", 8));
+}
+
 // ---- frames ----
 
 struct seen {
@@ -268,6 +285,7 @@ int main(void)
 		cmocka_unit_test(depth_is_limited),
 		cmocka_unit_test(strings_go_both_ways),
 		cmocka_unit_test(any_bytes_become_text),
+		cmocka_unit_test(any_bytes_come_back),
 		cmocka_unit_test(frames_at_every_split),
 		cmocka_unit_test(kinds_of_requests),
 		cmocka_unit_test(parameters),
