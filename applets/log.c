@@ -35,8 +35,8 @@ static int check_name(struct session *s, const char *name)
 static char *make_params(const struct cli *cli, unsigned long long lines)
 {
 	struct buf b = BUF_INIT;
-	buf_printf(&b, "{\"lines\":%llu,\"raw\":true,\"time\":%s,\"follow\":%s", lines, cli_flag(cli, 't') ? "true" : "false",
-		cli_flag(cli, 's') ? "false" : "true");
+	buf_printf(&b, "{\"lines\":%llu,\"raw\":true,\"time\":%s,\"follow\":%s", lines,
+		cli_flag(cli, 't') ? "true" : "false", cli_flag(cli, 's') ? "false" : "true");
 	if (cli->argc) {
 		buf_add_str(&b, ",\"filter\":");
 		json_add_str(&b, cli->argv[0], strlen(cli->argv[0]));

@@ -2,21 +2,21 @@
 #include <stdio.h>
 #include <time.h>
 
-static uint64_t now_ms(clockid_t id)
+static uint64_t now_us(clockid_t id)
 {
 	struct timespec ts;
 	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-uint64_t clock_mono_ms(void)
+uint64_t clock_mono_us(void)
 {
-	return now_ms(CLOCK_MONOTONIC);
+	return now_us(CLOCK_MONOTONIC);
 }
 
 uint64_t clock_wall_ms(void)
 {
-	return now_ms(CLOCK_REALTIME);
+	return now_us(CLOCK_REALTIME) / 1000;
 }
 
 const char *clock_text(uint64_t wall_ms, char out[CLOCK_TEXT_MAX])

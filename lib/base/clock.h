@@ -1,9 +1,13 @@
-// Time. Deadlines are CLOCK_MONOTONIC milliseconds; only what people read is wall time.
+// Time. Deadlines are CLOCK_MONOTONIC; only what people read is wall time.
 #pragma once
 #include <stdint.h>
 #include <stddef.h>
 
-uint64_t clock_mono_ms(void);
+uint64_t clock_mono_us(void);
+static inline uint64_t clock_mono_ms(void)
+{
+	return clock_mono_us() / 1000;
+}
 // Wall time in milliseconds since 1970.
 uint64_t clock_wall_ms(void);
 

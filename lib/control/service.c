@@ -46,8 +46,7 @@ void service_list(struct rpc_call *c, const struct param *p)
 	(void)p;
 	struct buf *b = rpc_result_begin(c);
 	const char *between = "{";
-	list_for(pos, &super_of(c)->services)
-	{
+	list_for (pos, &super_of(c)->services) {
 		const struct service *s = list_entry(pos, struct service, link);
 		buf_add_str(b, between);
 		add_name(b, s);
@@ -139,9 +138,8 @@ static void add_extras(struct buf *b, struct service *s)
 	if (r->since_ms)
 		add_time(b, "since", r->since_ms);
 	if (r->phase == PHASE_COOLING && timer_is_set(&s->delay)) {
-		uint64_t now = clock_mono_ms();
 		add_member(b, "retry_in_ms");
-		buf_add_u64(b, s->delay.at_ms > now ? s->delay.at_ms - now : 0);
+		buf_add_u64(b, timer_left_ms(&s->delay));
 	}
 	if (s->detached) {
 		add_member(b, "detached");

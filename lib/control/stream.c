@@ -190,8 +190,7 @@ void stream_unsubscribeLogs(struct rpc_call *c, const struct param *p)
 	}
 	uint64_t id = value.at && json_type(value) == JSON_NUMBER ? rpc_u64(value) : 0;
 	struct control *k = c->server->ctx;
-	list_for_safe(pos, &k->subscriptions)
-	{
+	list_for_safe (pos, &k->subscriptions) {
 		struct subscription *s = list_entry(pos, struct subscription, link);
 		if (s->id == id && s->stream.conn == c->conn) {
 			drop(s);
@@ -207,8 +206,7 @@ void stream_unsubscribeLogs(struct rpc_call *c, const struct param *p)
 static void send_lines(struct work *w)
 {
 	struct control *k = container_of(w, struct control, lines);
-	list_for_safe(pos, &k->subscriptions)
-	{
+	list_for_safe (pos, &k->subscriptions) {
 		struct subscription *s = list_entry(pos, struct subscription, link);
 		if (rpc_stream_has_room(&s->stream))
 			room(&s->stream);

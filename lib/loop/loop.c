@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int loop_init(struct loop *l)
@@ -11,7 +12,8 @@ int loop_init(struct loop *l)
 	*l = (struct loop){ .signal_source.fd = -1 };
 	list_init(&l->timers);
 	list_init(&l->works);
-	l->now_ms = clock_mono_ms();
+	l->now_us = clock_mono_us();
+	l->now_ms = l->now_us / 1000;
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	return l->epoll_fd < 0 ? -1 : 0;
 }
@@ -72,15 +74,26 @@ void timer_init(struct timer *t, timer_fn *fn)
 }
 
 // Sorted insertion from the far end: new deadlines are mostly the latest.
-void timer_set(struct loop *l, struct timer *t, uint64_t delay_ms)
+void timer_set_us(struct loop *l, struct timer *t, uint64_t delay_us)
 {
-	uint64_t now = clock_mono_ms();
+	uint64_t now = clock_mono_us();
 	list_del(&t->link);
-	t->at_ms = delay_ms > UINT64_MAX - now ? UINT64_MAX : now + delay_ms;
+	t->at_us = delay_us > UINT64_MAX - now ? UINT64_MAX : now + delay_us;
 	struct list *pos = l->timers.prev;
-	while (pos != &l->timers && list_entry(pos, struct timer, link)->at_ms > t->at_ms)
+	while (pos != &l->timers && list_entry(pos, struct timer, link)->at_us > t->at_us)
 		pos = pos->prev;
 	list_insert(pos, &t->link);
+}
+
+void timer_set(struct loop *l, struct timer *t, uint64_t delay_ms)
+{
+	timer_set_us(l, t, delay_ms > UINT64_MAX / 1000 ? UINT64_MAX : delay_ms * 1000);
+}
+
+uint64_t timer_left_ms(const struct timer *t)
+{
+	uint64_t now = clock_mono_us();
+	return timer_is_set(t) && t->at_us > now ? (t->at_us - now + 999) / 1000 : 0;
 }
 
 void timer_stop(struct timer *t)
@@ -109,14 +122,14 @@ static void run_timers(struct loop *l)
 {
 	while (!list_empty(&l->timers)) {
 		struct timer *t = list_entry(l->timers.next, struct timer, link);
-		if (t->at_ms > l->now_ms)
+		if (t->at_us > l->now_us)
 			return;
 		list_del(&t->link);
 		t->fn(t);
 	}
 }
 
-enum { WORKS_PER_TURN = 16 };
+enum { WORKS_PER_TURN = 16, BATCH = 64 };
 
 static void run_works(struct loop *l)
 {
@@ -127,17 +140,44 @@ static void run_works(struct loop *l)
 	}
 }
 
-static int sleep_ms(const struct loop *l)
+// How long to sleep, in microseconds; -1 = until something happens.
+static int64_t sleep_us(const struct loop *l)
 {
 	if (!list_empty(&l->works))
 		return 0;
 	if (list_empty(&l->timers))
 		return -1;
-	uint64_t at = list_entry(l->timers.next, struct timer, link)->at_ms;
-	uint64_t now = clock_mono_ms();
+	uint64_t at = list_entry(l->timers.next, struct timer, link)->at_us;
+	uint64_t now = clock_mono_us();
 	if (at <= now)
 		return 0;
-	return at - now > INT_MAX ? INT_MAX : (int)(at - now);
+	return at - now > INT64_MAX ? INT64_MAX : (int64_t)(at - now);
+}
+
+static int wait_ms(struct loop *l, struct epoll_event *batch, int64_t us)
+{
+	int64_t ms = us < 0 ? -1 : us / 1000 + (us % 1000 != 0);
+	return epoll_wait(l->epoll_fd, batch, BATCH, ms > INT_MAX ? INT_MAX : (int)ms);
+}
+
+// Whole milliseconds are enough for all but the shortest pauses.
+static int wait_events(struct loop *l, struct epoll_event *batch)
+{
+	int64_t us = sleep_us(l);
+#ifdef SYS_epoll_pwait2
+	enum { SHORT_US = 2000 };
+	if (us > 0 && us < SHORT_US && !l->coarse) {
+		// The kernel's own form of the time, on 32 bits too.
+		struct {
+			int64_t tv_sec, tv_nsec;
+		} ts = { 0, us * 1000 };
+		int n = (int)syscall(SYS_epoll_pwait2, l->epoll_fd, batch, BATCH, &ts, NULL, 0);
+		if (n >= 0 || errno != ENOSYS)
+			return n;
+		l->coarse = true;
+	}
+#endif
+	return wait_ms(l, batch, us);
 }
 
 static void deliver(struct loop *l)
@@ -153,11 +193,12 @@ static void deliver(struct loop *l)
 
 void loop_run(struct loop *l)
 {
-	struct epoll_event batch[64];
+	struct epoll_event batch[BATCH];
 	l->batch = batch;
 	while (run_works(l), !l->quit) {
-		int n = epoll_wait(l->epoll_fd, batch, 64, sleep_ms(l));
-		l->now_ms = clock_mono_ms();
+		int n = wait_events(l, batch);
+		l->now_us = clock_mono_us();
+		l->now_ms = l->now_us / 1000;
 		l->turn++;
 		l->batch_len = n < 0 ? 0 : n;
 		deliver(l);

@@ -3,7 +3,8 @@
 // Sources are embedded in their owners and call back with the source itself;
 // container_of() leads to the owner. A callback may remove any source, its own
 // included, and free its owner: events that the same epoll batch still holds
-// for a removed source are dropped. Deadlines are CLOCK_MONOTONIC milliseconds.
+// for a removed source are dropped. Deadlines are CLOCK_MONOTONIC microseconds
+// (milliseconds on kernels without epoll_pwait2(2)).
 // Nothing here allocates after loop_init().
 #pragma once
 #include "base/list.h"
@@ -30,7 +31,7 @@ struct source {
 
 struct timer {
 	struct list link;
-	uint64_t at_ms;
+	uint64_t at_us;
 	timer_fn *fn;
 };
 
@@ -44,7 +45,8 @@ struct work {
 struct loop {
 	int epoll_fd;
 	bool quit;
-	uint64_t now_ms; // time of this turn
+	bool coarse; // the kernel waits in milliseconds only
+	uint64_t now_us, now_ms; // time of this turn
 	uint64_t turn; // counts up each time the loop has looked at its descriptors
 	struct list timers; // soonest first
 	struct list works;
@@ -72,6 +74,9 @@ int loop_remove(struct loop *l, struct source *s);
 void timer_init(struct timer *t, timer_fn *fn);
 // Sets or moves the deadline to `delay_ms` from now.
 void timer_set(struct loop *l, struct timer *t, uint64_t delay_ms);
+void timer_set_us(struct loop *l, struct timer *t, uint64_t delay_us);
+// Milliseconds from now; 0 when it is over or not set.
+uint64_t timer_left_ms(const struct timer *t);
 void timer_stop(struct timer *t);
 static inline bool timer_is_set(const struct timer *t)
 {

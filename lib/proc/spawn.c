@@ -7,17 +7,26 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STACK_SIZE = 64 * 1024 };
+// A copy of init's descriptors for every child, closed again at once, would make
+// the start of n services cost n times n. So the child shares the table and its
+// first call gives it one of its own, with only the lowest numbers in it: the
+// three that it needs are put there before.
+enum { STACK_SIZE = 64 * 1024, SLOTS = 3 };
 
 static char *stack_top;
 static bool memory_is_shared;
+static bool table_is_shared; // the above is possible
+static int slots[SLOTS]; // low descriptors, kept for this
+static int idle_fd; // what stands in them between two starts
 
 struct child {
 	const struct spawn *s;
 	const char *path; // PATH list for a bare name
+	int fds[SLOTS]; // become 0, 1, 2
 	int report_fd; // -1 = the report below is shared memory
 	volatile struct spawn_error report;
 	volatile bool failed;
@@ -89,14 +98,28 @@ static int put_fd(int fd, int at)
 	return dup2(fd, at);
 }
 
+static int own_table(void)
+{
+#ifdef SYS_close_range
+	enum { UNSHARE_FLAG = 2 };
+	return (int)syscall(SYS_close_range, (unsigned)slots[SLOTS - 1] + 1, ~0u, UNSHARE_FLAG);
+#else
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
 static int child_main(void *arg)
 {
 	struct child *c = arg;
 	const struct spawn *s = c->s;
+	if (table_is_shared && own_table() < 0)
+		fail(c, SPAWN_STDIO);
 	if (setsid() < 0)
 		fail(c, SPAWN_SESSION);
-	if (put_fd(s->stdin_fd, 0) < 0 || put_fd(s->stdout_fd, 1) < 0 || put_fd(s->stderr_fd, 2) < 0)
-		fail(c, SPAWN_STDIO);
+	for (int i = 0; i < SLOTS; i++)
+		if (put_fd(c->fds[i], i) < 0)
+			fail(c, SPAWN_STDIO);
 	if (s->nofile && setrlimit(RLIMIT_NOFILE, s->nofile) < 0)
 		fail(c, SPAWN_LIMITS);
 	if (chdir(s->dir) < 0)
@@ -126,7 +149,17 @@ static int probe_main(void *arg)
 {
 	(void)arg;
 	probe_value = 1;
-	_exit(0);
+	_exit(own_table() < 0);
+}
+
+// The lowest free descriptors above the standard ones, one behind the other.
+static int reserve_slots(void)
+{
+	idle_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int i = 0; i < SLOTS; i++)
+		if ((slots[i] = fcntl(idle_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)) < 0)
+			return -1;
+	return 0;
 }
 
 int spawn_init(void)
@@ -135,18 +168,43 @@ int spawn_init(void)
 	if (low == MAP_FAILED)
 		return -1;
 	stack_top = low + STACK_SIZE;
+	bool have_slots = reserve_slots() == 0;
 	pid_t pid = clone(probe_main, stack_top, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
 	if (pid < 0)
 		return -1;
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	int status = -1;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
 	memory_is_shared = probe_value == 1;
+	table_is_shared = memory_is_shared && have_slots && status == 0;
 	return 0;
+}
+
+// For `log: stdout` the child's own 1 and 2 are init's: they need no slot.
+static int fill_slots(struct child *c)
+{
+	const int from[SLOTS] = { c->s->stdin_fd, c->s->stdout_fd, c->s->stderr_fd };
+	for (int i = 0; i < SLOTS; i++) {
+		c->fds[i] = from[i];
+		if (!table_is_shared || from[i] <= STDERR_FILENO)
+			continue;
+		if (dup3(from[i], slots[i], O_CLOEXEC) < 0)
+			return -1;
+		c->fds[i] = slots[i];
+	}
+	return 0;
+}
+
+static void empty_slots(void)
+{
+	for (int i = 0; table_is_shared && i < SLOTS; i++)
+		dup3(idle_fd, slots[i], O_CLOEXEC);
 }
 
 static pid_t clone_child(struct child *c)
 {
-	pid_t pid = clone(child_main, stack_top, CLONE_VM | CLONE_VFORK | SIGCHLD, c);
+	int flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (table_is_shared ? CLONE_FILES : 0);
+	pid_t pid = fill_slots(c) < 0 ? -1 : clone(child_main, stack_top, flags, c);
 	if (pid < 0) {
 		c->report.stage = SPAWN_CLONE;
 		c->report.errnum = errno;
@@ -183,6 +241,7 @@ pid_t proc_spawn(const struct spawn *s, struct spawn_error *e)
 	char *first = s->argv[0];
 	pid_t pid = memory_is_shared ? clone_child(&c) : spawn_with_pipe(&c);
 	s->argv[0] = first;
+	empty_slots();
 	if (!c.failed)
 		return pid;
 	e->stage = c.report.stage;

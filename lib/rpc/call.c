@@ -276,13 +276,11 @@ void rpc_dispatch(struct rpc_conn *conn, struct span message)
 
 void rpc_calls_hang_up(struct rpc_conn *conn)
 {
-	list_for_safe(pos, &conn->calls)
-	{
+	list_for_safe (pos, &conn->calls) {
 		list_entry(pos, struct rpc_call, link)->conn = NULL;
 		list_del(pos);
 	}
-	list_for_safe(pos, &conn->batches)
-	{
+	list_for_safe (pos, &conn->batches) {
 		list_entry(pos, struct rpc_batch, link)->conn = NULL;
 		list_del(pos);
 	}

@@ -135,8 +135,7 @@ static void serve(struct rpc_conn *c)
 		conn_close(c);
 		return;
 	}
-	list_for_safe(pos, &c->streams)
-	{
+	list_for_safe (pos, &c->streams) {
 		struct rpc_stream *st = list_entry(pos, struct rpc_stream, link);
 		if (rpc_stream_has_room(st))
 			st->room(st);
@@ -204,12 +203,14 @@ void rpc_accepted(struct rpc_server *s, int fd)
 
 void rpc_flush_all(struct rpc_server *s)
 {
-	list_for_safe(pos, &s->conns) flush(list_entry(pos, struct rpc_conn, link));
+	list_for_safe (pos, &s->conns)
+		flush(list_entry(pos, struct rpc_conn, link));
 }
 
 void rpc_server_release(struct rpc_server *s)
 {
-	list_for_safe(pos, &s->conns) conn_close(list_entry(pos, struct rpc_conn, link));
+	list_for_safe (pos, &s->conns)
+		conn_close(list_entry(pos, struct rpc_conn, link));
 	while (s->nlisteners)
 		rpc_unlisten(&s->listeners[--s->nlisteners]);
 	if (s->spare_fd >= 0)

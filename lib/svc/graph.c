@@ -81,8 +81,7 @@ void graph_detach(struct super *u, struct def *d)
 void graph_flip(struct service *s, bool satisfied)
 {
 	s->satisfied = satisfied;
-	list_for(pos, &s->node->dependents)
-	{
+	list_for (pos, &s->node->dependents) {
 		struct service *from = list_entry(pos, struct edge, link)->from;
 		if (!satisfied)
 			from->nblock++;

@@ -69,8 +69,7 @@ static unsigned count_waiting(struct super *u, unsigned *moving)
 {
 	unsigned waiting = 0;
 	*moving = 0;
-	list_for(pos, &u->services)
-	{
+	list_for (pos, &u->services) {
 		struct service *s = list_entry(pos, struct service, link);
 		waiting += !s->gone;
 		*moving += !s->gone && (s->rec.phase == PHASE_STOPPING || s->todo & TODO_HALT);
@@ -83,8 +82,7 @@ static unsigned count_waiting(struct super *u, unsigned *moving)
 static void break_cycles(struct super *u)
 {
 	bool dead = false;
-	list_for(pos, &u->services)
-	{
+	list_for (pos, &u->services) {
 		struct service *s = list_entry(pos, struct service, link);
 		if (!s->gone && !s->rec.pid && !svc_has_left(s)) {
 			dead = true;
@@ -94,8 +92,7 @@ static void break_cycles(struct super *u)
 	}
 	if (dead)
 		return;
-	list_for(pos, &u->services)
-	{
+	list_for (pos, &u->services) {
 		struct service *s = list_entry(pos, struct service, link);
 		if (!s->gone) {
 			log_warn("service '%s' is in a cycle of `after`: stopped without its order", service_name(s));
@@ -136,19 +133,21 @@ static void finish(struct super *u)
 	sweep(u);
 }
 
-static void add_waiting(struct buf *b, const struct service *s, uint64_t now)
+static void add_waiting(struct buf *b, const struct service *s)
 {
 	if (s->gone || s->rec.phase != PHASE_STOPPING)
 		return;
 	buf_printf(b, "%s %s", b->len ? "," : "", service_name(s));
-	if (timer_is_set(&s->grace) && s->grace.at_ms > now)
-		buf_printf(b, " (at most %llu s more)", (unsigned long long)((s->grace.at_ms - now + 999) / 1000));
+	uint64_t left = timer_left_ms(&s->grace);
+	if (left)
+		buf_printf(b, " (at most %llu s more)", (unsigned long long)((left + 999) / 1000));
 }
 
 static void progress(struct super *u)
 {
 	struct buf b = BUF_INIT;
-	list_for(pos, &u->services) add_waiting(&b, list_entry(pos, struct service, link), u->loop->now_ms);
+	list_for (pos, &u->services)
+		add_waiting(&b, list_entry(pos, struct service, link));
 	const char *text = buf_text(&b);
 	log_info("shutdown waits for%s", text ? text : " services");
 	buf_release(&b);
@@ -185,14 +184,14 @@ void super_shutdown(struct super *u, enum halt_mode mode)
 	u->halting = mode;
 	log_info("%s", mode == HALT_REBOOT ? "rebooting" : "shutting down");
 	timer_set(u->loop, &u->halt_timer, PROGRESS_MS);
-	list_for(pos, &u->services)
-	{
+	list_for (pos, &u->services) {
 		struct service *s = list_entry(pos, struct service, link);
 		s->rec.up = false;
 		for (size_t i = 0; i < s->def->nedges; i++)
 			if (s->def->edges[i].to->svc && s->def->edges[i].to->svc != s)
 				s->def->edges[i].to->svc->holders++;
 	}
-	list_for(pos, &u->services) stop_if_free(list_entry(pos, struct service, link));
+	list_for (pos, &u->services)
+		stop_if_free(list_entry(pos, struct service, link));
 	finish(u);
 }

@@ -59,8 +59,7 @@ static void claim(struct proc *p, struct service *s, enum mark mark)
 
 static void mark_leaders(struct super *u)
 {
-	list_for(pos, &u->services)
-	{
+	list_for (pos, &u->services) {
 		struct service *s = list_entry(pos, struct service, link);
 		struct proc *p = s->rec.pid ? tree_find(&u->tree, s->rec.pid) : NULL;
 		if (p)
@@ -126,8 +125,7 @@ static void mark_adopted(struct super *u, struct proc *p)
 		claim(p, s, in_session(p, s->rec.exit_pid) || is_late(s, p) ? MARK_KNOWN : MARK_DETACHED);
 		return;
 	}
-	list_for(pos, &u->exits)
-	{
+	list_for (pos, &u->exits) {
 		s = list_entry(pos, struct service, exits);
 		if (s->leader_gone && in_session(p, s->rec.exit_pid) && p->start <= s->reap_ticks) {
 			claim(p, s, MARK_KNOWN);
@@ -176,8 +174,7 @@ static void attribute(struct super *u)
 	pid_t self = getpid();
 	mark_leaders(u);
 	mark_known(u);
-	list_for(pos, &u->services)
-	{
+	list_for (pos, &u->services) {
 		struct service *s = list_entry(pos, struct service, link);
 		if (s->test_group)
 			end_test_leftovers(u, s);
@@ -220,8 +217,7 @@ static void reserve(struct super *u, size_t want)
 static void remember(struct super *u)
 {
 	reserve(u, u->tree.len);
-	list_for(pos, &u->services)
-	{
+	list_for (pos, &u->services) {
 		struct service *s = list_entry(pos, struct service, link);
 		s->left = s->detached = 0;
 	}
@@ -275,7 +271,7 @@ void kin_look(struct super *u)
 	if (!is_calm(u))
 		scan(u);
 	else
-		list_for(pos, &u->services)
+		list_for (pos, &u->services)
 			list_entry(pos, struct service, link)->detached = 0;
 }
 
@@ -386,7 +382,8 @@ void kin_settle(struct super *u)
 		scan(u);
 	else
 		u->nmembers = u->nending ? u->nmembers : 0;
-	list_for(pos, &u->services) settle_one(list_entry(pos, struct service, link), calm);
+	list_for (pos, &u->services)
+		settle_one(list_entry(pos, struct service, link), calm);
 }
 
 // ---- the last sweep ----

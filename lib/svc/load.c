@@ -359,8 +359,7 @@ void super_load_dir(struct super *u)
 	load_all(u, dirfd(dir), &list);
 	closedir(dir);
 	raise_nofile(u);
-	list_for(pos, &u->services)
-	{
+	list_for (pos, &u->services) {
 		struct service *s = list_entry(pos, struct service, link);
 		s->rec.up = true;
 		svc_todo(s, TODO_START);

@@ -78,8 +78,7 @@ static struct ring_owner *find_heaviest(struct ring *r, size_t share)
 	if (r->heaviest && r->heaviest->nlines > share)
 		return r->heaviest;
 	r->heaviest = NULL;
-	list_for(pos, &r->owners)
-	{
+	list_for (pos, &r->owners) {
 		struct ring_owner *o = list_entry(pos, struct ring_owner, link);
 		if (!r->heaviest || o->nlines > r->heaviest->nlines)
 			r->heaviest = o;
@@ -148,7 +147,8 @@ void ring_add(struct ring *r, struct ring_owner *o, unsigned flags, const char *
 
 void ring_release(struct ring *r)
 {
-	list_for_safe(pos, &r->lines) drop_line(r, list_entry(pos, struct ring_line, link));
+	list_for_safe (pos, &r->lines)
+		drop_line(r, list_entry(pos, struct ring_line, link));
 }
 
 struct ring_filter ring_filter_of(const char *name)

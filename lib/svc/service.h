@@ -83,6 +83,7 @@ struct stream {
 	char *part; // a line that has not ended yet (RING_LINE_MAX bytes), or NULL
 	uint16_t part_len;
 	uint8_t flags; // enum ring_flag
+	uint8_t hasty; // short reads in quick succession
 };
 
 enum { STREAM_OUT, STREAM_ERR, STREAM_TEST_OUT, STREAM_TEST_ERR, STREAM_COUNT };

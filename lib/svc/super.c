@@ -76,8 +76,7 @@ static void do_work(struct work *w)
 		svc_event(s, EV_READY);
 	if (todo & TODO_HALT)
 		halt_service(s);
-	list_for_safe(pos, &s->watchers)
-	{
+	list_for_safe (pos, &s->watchers) {
 		struct watcher *watcher = list_entry(pos, struct watcher, link);
 		watcher->fn(watcher, s);
 	}
@@ -381,6 +380,7 @@ int super_init(struct super *u, struct loop *l, const struct super_options *o, s
 	getrlimit(RLIMIT_NOFILE, &u->nofile);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	halt_init(u);
+	run_init(u);
 	return 0;
 }
 

@@ -22,7 +22,7 @@
 
 #include <sys/resource.h>
 
-enum { SUPER_BUCKETS = 512, SUPER_READ_SIZE = 64 * 1024 };
+enum { SUPER_BUCKETS = 512, SUPER_READ_SIZE = 64 * 1024, SUPER_PAUSED_MAX = 16 };
 enum { SUPER_RESTART_MS = 2000, SUPER_TEST_EVERY_MS = 2000, SUPER_TEST_LIMIT_MS = 10000, SUPER_RETRY_MS = 2000 };
 
 enum halt_mode { HALT_NONE, HALT_POWEROFF, HALT_REBOOT, HALT_STOP };
@@ -74,6 +74,10 @@ struct super {
 	uint64_t halt_since_ms;
 	void (*on_halted)(void *ctx); // nothing is left
 	void *on_halted_ctx;
+	struct stream *paused[SUPER_PAUSED_MAX]; // see run.c, consider_pause()
+	size_t npaused;
+	struct timer pause;
+	uint64_t read_us; // time of the last read of output
 	char read_buf[SUPER_READ_SIZE];
 };
 
@@ -142,6 +146,7 @@ void graph_flip(struct service *s, bool satisfied); // moves the dependents' cou
 struct def *def_new(struct super *u, const struct unit *unit);
 void def_free(struct super *u, struct def *d); // detached edges only
 
+void run_init(struct super *u);
 void run_track(struct super *u, struct tracked *t, pid_t pid);
 void run_untrack(struct super *u, struct tracked *t);
 struct tracked *run_tracked(struct super *u, pid_t pid);

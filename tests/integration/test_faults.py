@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from zinit import IS_DOWN, RpcError, holds, sh, status_field, wait_until
+from zinit import IS_DOWN, SANITIZED, RpcError, holds, sh, status_field, wait_until
 
 SLEEP = "sleep 1000"
 
@@ -119,4 +119,4 @@ def test_a_stopped_client_does_not_hold_the_others_up(daemon):
         start = time.monotonic()
         assert len(daemon.list()) == 300
         assert time.monotonic() - start < 10
-        assert int(status_field(daemon.pid, "VmRSS").split()[0]) < 256 * 1024
+        assert SANITIZED or int(status_field(daemon.pid, "VmRSS").split()[0]) < 256 * 1024

@@ -7,7 +7,7 @@ import struct
 import subprocess
 
 import pytest
-from zinit import BANNER, PATIENCE, ZINIT, holds, is_error, lines_of, sh, status_field, wait_until
+from zinit import BANNER, PATIENCE, SANITIZED, ZINIT, holds, is_error, lines_of, sh, status_field, wait_until
 
 
 def once(daemon, script, *options, name="l", **keys):
@@ -31,10 +31,9 @@ def test_stdout_stderr_and_banner_have_their_forms(daemon):
 
 
 def test_bytes_are_kept_and_a_cr_before_lf_is_dropped(daemon):
-    # What is not UTF-8 cannot travel in JSON, which the command line speaks too.
     lines = once(daemon, r'''printf 'a\r\nb\rc\n\n\ttab\n\033[31mred\033[0m\nnul\000x\n\303\251\nbad \377\376 end\nno newline' ''')
     assert lines == [f"[-] l: {BANNER}", "[+] l: a", "[+] l: b\rc", "[+] l: ", "[+] l: \ttab", "[+] l: \x1b[31mred\x1b[0m",
-                     "[+] l: nul\0x", "[+] l: \u00e9", "[+] l: bad \ufffd\ufffd end", "[+] l: no newline"]
+                     "[+] l: nul\0x", "[+] l: \u00e9", "[+] l: bad \udcff\udcfe end", "[+] l: no newline"]
 
 
 def test_json_replaces_bytes_that_are_not_utf8(daemon):
@@ -71,7 +70,7 @@ def test_a_line_without_end_does_not_grow_the_daemon(daemon):
 
     wait_until(done)
     assert daemon.log("l")[-1000:] == [f"[+] l: {number}" for number in range(1000)]
-    assert peak - before < 64 * 1024
+    assert SANITIZED or peak - before < 64 * 1024
 
 
 @pytest.mark.parametrize("value", ["none", None])
@@ -275,7 +274,7 @@ def test_a_reader_that_stands_still_stops_nobody(daemon):
         first = len(lines_of(tick))
         before = rss_kib(daemon)
         wait_until(lambda: len(lines_of(tick)) >= first + 60)
-        assert rss_kib(daemon) - before < 32 * 1024
+        assert SANITIZED or rss_kib(daemon) - before < 32 * 1024
         assert daemon.state("quiet") == "Running"
         daemon.ok("stop", "a")
         still.send_signal(signal.SIGCONT)
