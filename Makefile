@@ -26,7 +26,7 @@ endif
 HOSTCC ?= cc
 PKG_CONFIG ?= pkg-config
 PYTHON ?= python3
-CFLAGS ?= -O2 -g
+CFLAGS ?= -Os -g
 Q := $(if $(V),,@)
 say = $(if $(V),@:,@printf '  %-7s %s\n' $(1) $(patsubst $(O)/%,%,$@))
 

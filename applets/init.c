@@ -5,6 +5,7 @@
 #include "proc/spawn.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,9 +138,20 @@ static void halted(void *ctx)
 	loop_quit(&d.loop);
 }
 
+// What reading the files took is given back, and later growth goes in small steps.
+static void keep_heap_small(void)
+{
+#ifdef M_TOP_PAD
+	enum { STEP = 4096 };
+	mallopt(M_TOP_PAD, STEP);
+	mallopt(M_TRIM_THRESHOLD, STEP);
+#endif
+}
+
 static int start(const struct cli *cli, const struct super_options *o, struct err *err)
 {
 	sigset_t set;
+	keep_heap_small();
 	block_signals(&set);
 	reset_signals();
 	if (spawn_init() < 0 || loop_init(&d.loop) < 0 || loop_signals(&d.loop, &set, on_signal, &d) < 0)

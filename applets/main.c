@@ -395,20 +395,29 @@ static int read_rest(struct parser *p)
 
 // ---- --install ----
 
-static int install(const char *dir, bool symlinks)
+// What is there already stays: a real `kill` is not replaced.
+static int make_link(const char *self, const char *dir, const char *prefix, const char *name, bool symbolic)
 {
-	char self[4096], path[4096];
+	char path[4096];
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s%s", dir, prefix, name) >= sizeof(path))
+		return fail("'%s' is too long for a path", dir);
+	if ((symbolic ? symlink(self, path) : link(self, path)) < 0 && errno != EEXIST)
+		return fail("cannot make the link %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static int install(const char *dir, bool symbolic)
+{
+	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (n < 0)
 		return fail("cannot find this program's own path: %s", strerror(errno));
 	self[n] = '\0';
-	for (size_t i = 0; applets[i]; i++) {
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, applets[i]->name) >= sizeof(path))
-			return fail("'%s' is too long for a path", dir);
-		if ((symlinks ? symlink(self, path) : link(self, path)) < 0 && errno != EEXIST)
-			return fail("cannot make the link %s: %s", path, strerror(errno));
-	}
-	return 0;
+	for (size_t i = 0; applets[i]; i++)
+		if (make_link(self, dir, "", applets[i]->name, symbolic) ||
+			make_link(self, dir, "zinit-", applets[i]->name, symbolic))
+			return 1;
+	return make_link(self, dir, "", "zinitctl", symbolic);
 }
 
 // ---- main ----

@@ -8,4 +8,6 @@ $(error libyaml and cJSON are needed: run 'make install-deps', or install them \
 endif
 endif
 DEPS_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(DEPS) 2>/dev/null)
-DEPS_LIBS = $(shell $(PKG_CONFIG) --libs $(DEPS) 2>/dev/null)
+yaml-archive := $(wildcard $(shell $(PKG_CONFIG) --variable=libdir yaml-0.1 2>/dev/null)/libyaml.a)
+DEPS_LIBS = $(if $(yaml-archive),$(yaml-archive) $(shell $(PKG_CONFIG) --libs libcjson 2>/dev/null),$(shell \
+	$(PKG_CONFIG) --libs $(DEPS) 2>/dev/null))

@@ -19,7 +19,8 @@ $(tests-out)/%: tests/unit/%.c $(O)/libzinit.a $(O)/flags
 $(tests-out)/bench/%: tests/bench/%.c
 	$(call say,BENCH)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -o $@ $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -static -o $@ $< 2>/dev/null || \
+		$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -o $@ $<
 
 # The first python that has pytest and its parallel runner, else one with pytest.
 pythons := $(PYTHON) /usr/bin/python3

@@ -1,6 +1,12 @@
 #include "proc/reap.h"
 #include <sys/wait.h>
 
+bool reap_have_children(void)
+{
+	siginfo_t si;
+	return waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 size_t reap_all(reap_fn *fn, void *ctx)
 {
 	size_t n = 0;

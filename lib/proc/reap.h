@@ -13,5 +13,7 @@ struct exit_status {
 
 typedef void reap_fn(void *ctx, pid_t pid, struct exit_status how);
 
+// Whoever has no child has no descendant either, once it adopts orphans.
+bool reap_have_children(void);
 // Calls fn for each child that is dead now. Returns how many there were.
 size_t reap_all(reap_fn *fn, void *ctx);

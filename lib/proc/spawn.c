@@ -17,6 +17,19 @@
 // three that it needs are put there before.
 enum { STACK_SIZE = 64 * 1024, SLOTS = 3 };
 
+// A sanitizer keeps its books in memory: a child that shares it and leaves by
+// exec would leave them wrong. There the child gets a copy, as on qemu-user.
+#if defined(__SANITIZE_ADDRESS__)
+#define SHARE_FLAGS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SHARE_FLAGS 0
+#endif
+#endif
+#ifndef SHARE_FLAGS
+#define SHARE_FLAGS CLONE_VM
+#endif
+
 static char *stack_top;
 static bool memory_is_shared;
 static bool table_is_shared; // the above is possible
@@ -169,7 +182,7 @@ int spawn_init(void)
 		return -1;
 	stack_top = low + STACK_SIZE;
 	bool have_slots = reserve_slots() == 0;
-	pid_t pid = clone(probe_main, stack_top, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+	pid_t pid = clone(probe_main, stack_top, SHARE_FLAGS | CLONE_VFORK | SIGCHLD, NULL);
 	if (pid < 0)
 		return -1;
 	int status = -1;
@@ -203,7 +216,7 @@ static void empty_slots(void)
 
 static pid_t clone_child(struct child *c)
 {
-	int flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (table_is_shared ? CLONE_FILES : 0);
+	int flags = SHARE_FLAGS | CLONE_VFORK | SIGCHLD | (table_is_shared ? CLONE_FILES : 0);
 	pid_t pid = fill_slots(c) < 0 ? -1 : clone(child_main, stack_top, flags, c);
 	if (pid < 0) {
 		c->report.stage = SPAWN_CLONE;

@@ -37,6 +37,7 @@ static void mark_gone(struct service *s)
 	if (s->gone)
 		return;
 	s->gone = true;
+	s->super->nwaiting--;
 	for (size_t i = 0; i < s->def->nedges; i++) {
 		struct service *on = s->def->edges[i].to->svc;
 		if (on && on != s && on->holders && !--on->holders)
@@ -63,18 +64,6 @@ void halt_removed(struct service *s)
 {
 	if (s->super->halting)
 		mark_gone(s);
-}
-
-static unsigned count_waiting(struct super *u, unsigned *moving)
-{
-	unsigned waiting = 0;
-	*moving = 0;
-	list_for (pos, &u->services) {
-		struct service *s = list_entry(pos, struct service, link);
-		waiting += !s->gone;
-		*moving += !s->gone && (s->rec.phase == PHASE_STOPPING || s->todo & TODO_HALT);
-	}
-	return waiting;
 }
 
 // Nothing moves and something is left: only cycles do that. First those without
@@ -119,11 +108,10 @@ static void sweep(struct super *u)
 
 static void finish(struct super *u)
 {
-	unsigned moving;
 	if (u->halt_over || u->sweeping)
 		return;
-	if (count_waiting(u, &moving)) {
-		if (!moving)
+	if (u->nwaiting) {
+		if (!u->nstopping && !u->nhalt_todo)
 			break_cycles(u);
 		return;
 	}
@@ -184,6 +172,8 @@ void super_shutdown(struct super *u, enum halt_mode mode)
 	u->halting = mode;
 	log_info("%s", mode == HALT_REBOOT ? "rebooting" : "shutting down");
 	timer_set(u->loop, &u->halt_timer, PROGRESS_MS);
+	u->nwaiting = u->nservices;
+	kin_begin_halt(u);
 	list_for (pos, &u->services) {
 		struct service *s = list_entry(pos, struct service, link);
 		s->rec.up = false;

@@ -122,7 +122,8 @@ static void mark_adopted(struct super *u, struct proc *p)
 {
 	struct service *s = service_of_env(u, p->pid);
 	if (s) {
-		claim(p, s, in_session(p, s->rec.exit_pid) || is_late(s, p) ? MARK_KNOWN : MARK_DETACHED);
+		bool known = in_session(p, s->rec.exit_pid) || is_late(s, p) || u->calm_halt;
+		claim(p, s, known ? MARK_KNOWN : MARK_DETACHED);
 		return;
 	}
 	list_for (pos, &u->exits) {
@@ -275,11 +276,23 @@ void kin_look(struct super *u)
 			list_entry(pos, struct service, link)->detached = 0;
 }
 
+// Nothing had detached itself when the shutdown began: then whatever comes loose
+// from now on was joined to its service by living parents, and no look at each
+// leader's children is needed to know that.
+void kin_begin_halt(struct super *u)
+{
+	u->calm_halt = is_calm(u);
+}
+
 void kin_before_stop(struct service *s)
 {
 	struct super *u = s->super;
 	if (u->scan_turn == u->loop->turn)
 		return;
+	if (u->calm_halt) {
+		s->left = s->detached = 0;
+		return;
+	}
 	if (is_calm(u) && (!s->rec.pid || tree_has_children(s->rec.pid) == 0)) {
 		s->left = s->detached = 0;
 		return;
@@ -390,7 +403,7 @@ void kin_settle(struct super *u)
 
 bool kin_sweep(struct super *u, int sig)
 {
-	if (tree_scan(&u->tree) < 0)
+	if (!reap_have_children() || tree_scan(&u->tree) < 0)
 		return false;
 	pid_t self = getpid();
 	bool found = false;

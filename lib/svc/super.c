@@ -68,6 +68,7 @@ static void do_work(struct work *w)
 	struct service *s = container_of(w, struct service, work);
 	unsigned todo = s->todo;
 	s->todo = 0;
+	s->super->nhalt_todo -= (todo & TODO_HALT) != 0;
 	if (todo & TODO_START)
 		svc_event(s, EV_START);
 	if (todo & TODO_CLEAR && !svc_has_left(s))
@@ -84,6 +85,7 @@ static void do_work(struct work *w)
 
 void svc_todo(struct service *s, enum service_todo what)
 {
+	s->super->nhalt_todo += what == TODO_HALT && !(s->todo & TODO_HALT);
 	s->todo |= (uint8_t)what;
 	work_queue(s->super->loop, &s->work);
 }
@@ -122,6 +124,8 @@ static void svc_enter(struct service *s, enum phase phase, enum word word)
 	struct record *r = &s->rec;
 	if (ends(phase) != ends(r->phase))
 		s->super->nending += ends(phase) ? 1u : -1u;
+	if ((phase == PHASE_STOPPING) != (r->phase == PHASE_STOPPING))
+		s->super->nstopping += phase == PHASE_STOPPING ? 1u : (size_t)-1;
 	if (phase != r->phase || (word != WORD_KEEP && word != r->word)) {
 		char state[SVC_STATE_MAX];
 		const char *before = phase_name(r->phase);
@@ -442,6 +446,7 @@ int super_forget(struct service *s, struct err *err)
 	run_release(s);
 	kin_forget(s);
 	work_cancel(&s->work);
+	u->nhalt_todo -= (s->todo & TODO_HALT) != 0;
 	timer_stop(&s->delay);
 	timer_stop(&s->grace);
 	list_del(&s->exits);

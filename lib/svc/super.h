@@ -66,6 +66,10 @@ struct super {
 	bool container;
 
 	enum halt_mode halting;
+	size_t nwaiting; // shutdown: services that are not gone
+	size_t nstopping; // services in STOPPING
+	size_t nhalt_todo; // services with TODO_HALT
+	bool calm_halt; // nothing had detached itself when the shutdown began
 	int exit_code; // of init: of an essential service that ended
 	struct timer halt_timer; // progress line, final sweep
 	unsigned halt_round;
@@ -161,6 +165,7 @@ void run_release(struct service *s);
 
 void kin_look(struct super *u); // counts what has detached itself, for status; now and then
 void kin_before_stop(struct service *s);
+void kin_begin_halt(struct super *u);
 void kin_settle(struct super *u); // after reaping: counts again what is left
 void kin_end(struct service *s); // stop signal
 void kin_kill(struct service *s); // SIGKILL, to all of it
