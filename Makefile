@@ -43,9 +43,8 @@ ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 \
 	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-strict-aliasing $(SANFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(SANFLAGS) -Wl,--gc-sections -Wl,-z,relro -Wl,--as-needed $(LDFLAGS)
 
-lib-src := $(wildcard lib/*/*.c)
+lib-all := $(wildcard lib/*/*.c)
 applet-src := $(filter-out applets/main.c applets/call.c,$(wildcard applets/*.c))
-lib-obj := $(lib-src:%.c=$(O)/%.o)
 
 # ---- configuration ----
 
@@ -103,6 +102,8 @@ menuconfig: $(conf-deps)
 # ---- the program ----
 
 objs-$(CONFIG_CLIENT) += applets/call.o
+lib-src := $(filter-out $(if $(CONFIG_PID1),lib/pid1/none.c,lib/pid1/boot.c lib/pid1/power.c),$(lib-all))
+lib-obj := $(lib-src:%.c=$(O)/%.o)
 main-objs := $(addprefix $(O)/,applets/main.o $(objs-y))
 
 all: $(O)/zinit

@@ -2,6 +2,8 @@
 #include "applet.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "pid1/boot.h"
+#include "pid1/power.h"
 #include "proc/spawn.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -15,12 +17,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { OPT_CONTAINER = OPT_FIRST_LONG, OPT_MACHINE, DEFAULT_LINES = 2000 };
+enum { OPT_CONTAINER = OPT_FIRST_LONG, OPT_MACHINE, DEFAULT_LINES = 2000, LISTEN_AGAIN_MS = 5000 };
 
 APPLET(init, "[DIR]", "start the services of a folder and keep them running") = {
 	{ 'c', "config", "DIR", "folder of the service files (default: /etc/zinit)" },
 	{ 'b', "buffer", "LINES", "lines of output kept in memory for all services (default: 2000)" },
 	{ OPT_CONTAINER, "container", NULL, "end on a signal; the default unless init is process 1 of a machine" },
+	{ OPT_MACHINE, "machine", NULL, "as process 1: mount, power off and reboot as a machine's init does" },
 	{ 0, NULL, NULL, NULL },
 };
 //config: select SERVER
@@ -30,29 +33,49 @@ struct daemon {
 	struct super super;
 	struct rpc_server server;
 	struct control control;
+	struct timer listen_again;
+	const struct cli *cli;
 };
 
 static struct daemon d;
 
 // ---- signals ----
 
+static enum halt_mode container_signal(int sig)
+{
+	if (sig == SIGRTMIN + 3)
+		return HALT_STOP;
+	return sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGPWR ? HALT_STOP : HALT_NONE;
+}
+
+// What busybox's reboot, halt and poweroff send; SIGINT is Ctrl-Alt-Del.
+static enum halt_mode machine_signal(int sig)
+{
+	switch (sig) {
+	case SIGINT:
+	case SIGTERM:
+		return HALT_REBOOT;
+	case SIGUSR1:
+		return HALT_HALT;
+	case SIGUSR2:
+	case SIGPWR:
+		return HALT_POWEROFF;
+	default:
+		return HALT_NONE;
+	}
+}
+
 static void on_signal(void *ctx, const struct signalfd_siginfo *si)
 {
 	struct daemon *me = ctx;
-	switch ((int)si->ssi_signo) {
-	case SIGCHLD:
+	int sig = (int)si->ssi_signo;
+	if (sig == SIGCHLD) {
 		super_reap(&me->super);
 		return;
-	case SIGTERM:
-	case SIGINT:
-	case SIGHUP:
-	case SIGPWR:
-		break;
-	default:
-		if ((int)si->ssi_signo != SIGRTMIN + 3)
-			return;
 	}
-	super_shutdown(&me->super, HALT_STOP);
+	enum halt_mode mode = me->super.container ? container_signal(sig) : machine_signal(sig);
+	if (mode != HALT_NONE)
+		super_shutdown(&me->super, mode);
 }
 
 // Faults of init itself must not be blocked: a blocked SIGSEGV kills without a word.
@@ -68,8 +91,11 @@ static void block_signals(sigset_t *set)
 // Whatever init was started with, its children begin with defaults.
 static void reset_signals(void)
 {
-	for (int sig = 1; sig <= SIGRTMAX; sig++)
-		signal(sig, SIG_DFL);
+	for (int sig = 1; sig <= SIGRTMAX; sig++) {
+		struct sigaction now;
+		if (sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+			signal(sig, SIG_DFL);
+	}
 }
 
 // ---- descriptors ----
@@ -118,10 +144,15 @@ static int check_args(const struct cli *cli)
 	return 0;
 }
 
-static int listen_all(const struct cli *cli, struct err *err)
+static const char *socket_path(const struct cli *cli)
 {
 	const char *env = getenv("ZINIT_SOCKET");
-	const char *path = cli->socket ? cli->socket : env && *env ? env : NULL;
+	return cli->socket ? cli->socket : env && *env ? env : NULL;
+}
+
+static int listen_all(const struct cli *cli, struct err *err)
+{
+	const char *path = socket_path(cli);
 	if (rpc_listen(&d.server, path ? path : CONFIG_SOCKET, err) < 0)
 		return -1;
 #ifdef CONFIG_LEGACY_SOCKET
@@ -129,6 +160,28 @@ static int listen_all(const struct cli *cli, struct err *err)
 	if (!path && rpc_listen(&d.server, "/tmp/zinit.sock", &legacy) < 0)
 		log_warn("%s", legacy.text);
 #endif
+	return 0;
+}
+
+// A machine runs without its control socket until there is a place for it.
+static void listen_again(struct timer *t)
+{
+	struct err err;
+	if (listen_all(d.cli, &err) < 0)
+		timer_set(&d.loop, t, LISTEN_AGAIN_MS);
+	else
+		log_info("the control socket is there now");
+}
+
+static int listen_or_wait(bool machine, struct err *err)
+{
+	if (listen_all(d.cli, err) == 0)
+		return 0;
+	if (!machine)
+		return -1;
+	log_error("%s; trying again every %d s", err->text, LISTEN_AGAIN_MS / 1000);
+	timer_init(&d.listen_again, listen_again);
+	timer_set(&d.loop, &d.listen_again, LISTEN_AGAIN_MS);
 	return 0;
 }
 
@@ -148,7 +201,7 @@ static void keep_heap_small(void)
 #endif
 }
 
-static int start(const struct cli *cli, const struct super_options *o, struct err *err)
+static int start(const struct super_options *o, struct err *err)
 {
 	sigset_t set;
 	keep_heap_small();
@@ -161,7 +214,20 @@ static int start(const struct cli *cli, const struct super_options *o, struct er
 	d.super.on_halted = halted;
 	rpc_server_init(&d.server, &d.loop, NULL);
 	control_init(&d.control, &d.server, &d.super);
-	return listen_all(cli, err);
+	return listen_or_wait(!o->container, err);
+}
+
+static void end_machine(enum halt_mode mode)
+{
+	power_end(mode == HALT_REBOOT ? POWER_REBOOT : mode == HALT_HALT ? POWER_HALT : POWER_OFF);
+}
+
+// Decided once. Whoever is not process 1 never touches the machine.
+static bool is_machine(const struct cli *cli)
+{
+	if (cli_flag(cli, OPT_CONTAINER) || getpid() != 1)
+		return false;
+	return cli_flag(cli, OPT_MACHINE) || boot_is_machine();
 }
 
 static int run(struct cli *cli)
@@ -171,20 +237,33 @@ static int run(struct cli *cli)
 	bool good_lines = cli_number(cli, 'b', DEFAULT_LINES, &lines) == 0;
 	if (check_args(cli) || (!good_lines && !cli->lenient))
 		return 1;
+	if (cli_flag(cli, OPT_MACHINE) && getpid() != 1)
+		return fail("--machine is for process 1 only");
 	if (cli->debug)
 		log_set_level(LOG_DEBUG);
+	bool machine = is_machine(cli);
+	d.cli = cli;
+	if (machine) {
+		boot_catch_faults();
+		boot_prepare();
+	}
 	open_standard_fds();
 	close_on_exec();
 	const struct super_options o = {
 		.config_dir = config_dir(cli),
 		.log_lines = lines > SIZE_MAX ? SIZE_MAX : (size_t)lines,
-		.container = true,
+		.container = !machine,
 	};
-	if (start(cli, &o, &err) < 0)
+	if (start(&o, &err) < 0) {
+		if (machine)
+			boot_survive(err.text);
 		return fail("%s", err.text);
+	}
 	super_load_dir(&d.super);
 	loop_run(&d.loop);
 	rpc_flush_all(&d.server);
+	if (machine)
+		end_machine(d.super.halting);
 	rpc_server_release(&d.server);
 	return d.super.exit_code;
 }

@@ -12,6 +12,8 @@ static struct {
 	void *sink_ctx;
 } out = { LOG_INFO, -1, NULL, NULL };
 
+// As syslog(2) counts them, for /dev/kmsg.
+static const int syslog_level[] = { 7, 6, 4, 3 };
 static const char *const names[] = { "DEBUG", "INFO", "WARN", "ERROR" };
 
 void log_set_level(enum log_level least)
@@ -63,6 +65,6 @@ void log_write(enum log_level level, const char *fmt, ...)
 		out.sink(out.sink_ctx, level, line + head, len - (size_t)head);
 	line[len++] = '\n';
 	write_if_ready(STDOUT_FILENO, line, len);
-	if (out.kmsg_fd >= 0 && write(out.kmsg_fd, line, len) < 0)
-		return;
+	if (out.kmsg_fd >= 0)
+		dprintf(out.kmsg_fd, "<%d>%.*s", syslog_level[level], (int)len, line);
 }

@@ -18,16 +18,16 @@
 enum { STACK_SIZE = 64 * 1024, SLOTS = 3 };
 
 // A sanitizer keeps its books in memory: a child that shares it and leaves by
-// exec would leave them wrong. There the child gets a copy, as on qemu-user.
+// exec would leave them wrong. There it is a plain fork, as on qemu-user.
 #if defined(__SANITIZE_ADDRESS__)
-#define SHARE_FLAGS 0
+#define PLAIN_FORK 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define SHARE_FLAGS 0
+#define PLAIN_FORK 1
 #endif
 #endif
-#ifndef SHARE_FLAGS
-#define SHARE_FLAGS CLONE_VM
+#ifndef PLAIN_FORK
+#define PLAIN_FORK 0
 #endif
 
 static char *stack_top;
@@ -156,6 +156,14 @@ static const char *path_of(char *const *envp)
 	return _PATH_STDPATH;
 }
 
+static pid_t start_child(int (*fn)(void *), int flags, void *arg)
+{
+	if (!PLAIN_FORK)
+		return clone(fn, stack_top, CLONE_VM | CLONE_VFORK | SIGCHLD | flags, arg);
+	pid_t pid = fork();
+	return pid ? pid : fn(arg);
+}
+
 static volatile int probe_value;
 
 static int probe_main(void *arg)
@@ -182,7 +190,7 @@ int spawn_init(void)
 		return -1;
 	stack_top = low + STACK_SIZE;
 	bool have_slots = reserve_slots() == 0;
-	pid_t pid = clone(probe_main, stack_top, SHARE_FLAGS | CLONE_VFORK | SIGCHLD, NULL);
+	pid_t pid = start_child(probe_main, 0, NULL);
 	if (pid < 0)
 		return -1;
 	int status = -1;
@@ -216,8 +224,7 @@ static void empty_slots(void)
 
 static pid_t clone_child(struct child *c)
 {
-	int flags = SHARE_FLAGS | CLONE_VFORK | SIGCHLD | (table_is_shared ? CLONE_FILES : 0);
-	pid_t pid = fill_slots(c) < 0 ? -1 : clone(child_main, stack_top, flags, c);
+	pid_t pid = fill_slots(c) < 0 ? -1 : start_child(child_main, table_is_shared ? CLONE_FILES : 0, c);
 	if (pid < 0) {
 		c->report.stage = SPAWN_CLONE;
 		c->report.errnum = errno;

@@ -25,7 +25,7 @@
 enum { SUPER_BUCKETS = 512, SUPER_READ_SIZE = 64 * 1024, SUPER_PAUSED_MAX = 16 };
 enum { SUPER_RESTART_MS = 2000, SUPER_TEST_EVERY_MS = 2000, SUPER_TEST_LIMIT_MS = 10000, SUPER_RETRY_MS = 2000 };
 
-enum halt_mode { HALT_NONE, HALT_POWEROFF, HALT_REBOOT, HALT_STOP };
+enum halt_mode { HALT_NONE, HALT_POWEROFF, HALT_REBOOT, HALT_HALT, HALT_STOP };
 
 // A process that belongs to a service besides its leader and its test.
 struct member {

@@ -1,0 +1,120 @@
+#include "pid1/power.h"
+#include "base/log.h"
+#include "pid1/boot.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MOUNTS_MAX = 64 * 1024, LINES_MAX = 512 };
+
+// Octal escapes (\040 is a blank) back to bytes; fstab(5).
+static void unescape(char *text)
+{
+	char *out = text;
+	for (const char *p = text; *p;) {
+		if (p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] && p[3]) {
+			*out++ = (char)((p[1] - '0') * 64 + (p[2] - '0') * 8 + (p[3] - '0'));
+			p += 4;
+		} else {
+			*out++ = *p++;
+		}
+	}
+	*out = '\0';
+}
+
+static size_t read_mounts(char *text, size_t size)
+{
+	size_t n = 0;
+	ssize_t got = 1;
+	int fd = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && n < size - 1 && (got = read(fd, text + n, size - 1 - n)) > 0)
+		n += (size_t)got;
+	if (fd >= 0)
+		close(fd);
+	text[n] = '\0';
+	return n;
+}
+
+// Kernel views need no unmounting, and the console must stay.
+static bool is_virtual(const char *type)
+{
+	static const char *const types[] = { "proc", "sysfs", "devtmpfs", "devpts", "cgroup", "cgroup2", "rootfs" };
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (!strcmp(type, types[i]))
+			return true;
+	return false;
+}
+
+static void let_go(const char *path)
+{
+	if (strcmp(path, "/") && umount2(path, 0) == 0)
+		return;
+	if (mount(NULL, path, NULL, MS_REMOUNT | MS_RDONLY, NULL) < 0 && errno != EINVAL && errno != EROFS)
+		log_warn("cannot unmount %s or make it read-only: %s", path, strerror(errno));
+}
+
+// The latest mount first: what lies on another one goes before it.
+static void unmount_all(void)
+{
+	static char text[MOUNTS_MAX];
+	static char *paths[LINES_MAX];
+	size_t n = 0;
+	read_mounts(text, sizeof(text));
+	char *save = NULL;
+	for (char *line = strtok_r(text, "\n", &save); line && n < LINES_MAX; line = strtok_r(NULL, "\n", &save)) {
+		char *word = NULL;
+		if (!strtok_r(line, " ", &word))
+			continue;
+		char *path = strtok_r(NULL, " ", &word), *type = strtok_r(NULL, " ", &word);
+		if (!path || !type || is_virtual(type))
+			continue;
+		unescape(path);
+		paths[n++] = path;
+	}
+	while (n)
+		let_go(paths[--n]);
+}
+
+static int ask_kernel(void *arg)
+{
+	reboot(*(int *)arg);
+	_exit(errno);
+}
+
+// From a child: the kernel ends the process that asks it to halt, and that must
+// not be process 1.
+static void reboot_by_child(int how)
+{
+	static char stack[16 * 1024];
+	int status = 0;
+	pid_t pid = clone(ask_kernel, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &how);
+	if (pid < 0) {
+		reboot(how);
+		return;
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	if (WIFEXITED(status) && WEXITSTATUS(status))
+		log_error("the kernel refuses: %s", strerror(WEXITSTATUS(status)));
+}
+
+void power_end(enum power what)
+{
+	static const int how[] = { RB_POWER_OFF, RB_AUTOBOOT, RB_HALT_SYSTEM };
+	static const char *const says[] = { "powering off", "rebooting the machine", "halted" };
+	kill(-1, SIGKILL);
+	log_info("%s", says[what]);
+	sync();
+	unmount_all();
+	sync();
+	reboot_by_child(how[what]);
+	boot_survive("the machine did not end");
+}
