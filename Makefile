@@ -157,6 +157,7 @@ help:
 	@echo 'check           all tests; SAN=1: with sanitizers; DEFCONFIG=X: of that configuration'
 	@echo 'lint            rules of the tree: includes, banned functions, clang-tidy, -fanalyzer'
 	@echo 'fuzz T=60       every fuzzer for T seconds'
+	@echo 'boot            process 1 of a machine, in qemu'
 	@echo 'bench           speed and memory beside floors and peers'
 	@echo 'install         to DESTDIR PREFIX'
 	@echo 'defconfig X_defconfig olddefconfig savedefconfig allnoconfig allyesconfig randconfig menuconfig'

@@ -1,7 +1,7 @@
 # Where the libraries come from: pkg-config. A static libyaml is taken where
 # there is one: it costs less at start than a shared one.
 DEPS := yaml-0.1 libcjson
-ifeq ($(filter clean help demo check install-deps,$(MAKECMDGOALS)),)
+ifeq ($(filter clean help demo check boot install-deps,$(MAKECMDGOALS)),)
 ifneq ($(shell $(PKG_CONFIG) --exists $(DEPS) 2>/dev/null && echo yes),yes)
 $(error libyaml and cJSON are needed: run 'make install-deps', or install them \
 	(Debian: libyaml-dev libcjson-dev pkg-config; Alpine: yaml-dev cjson-dev; Fedora: libyaml-devel cjson-devel))

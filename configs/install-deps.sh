@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing for a purpose: "build", "test". Does nothing, and asks
+# Installs what is missing for a purpose: "build", "test", "boot". Does nothing, and asks
 # nobody, when all of it is there. Without the right to install it says what to do.
 set -u
 missing=
@@ -24,6 +24,11 @@ for purpose; do
 		need "pkg-config --exists yaml-0.1" libyaml-dev yaml-dev libyaml-devel
 		need "pkg-config --exists libcjson" libcjson-dev cjson-dev cjson-devel
 		need "command -v awk" gawk gawk gawk
+		;;
+	boot)
+		need "command -v qemu-system-x86_64" qemu-system-x86 qemu-system-x86_64 qemu-system-x86
+		need "test -x /bin/busybox" busybox-static busybox-static busybox
+		need "command -v strip" binutils binutils binutils
 		;;
 	test)
 		need "pkg-config --exists cmocka || test -e /usr/include/cmocka.h" libcmocka-dev cmocka-dev libcmocka-devel

@@ -62,7 +62,14 @@ fuzz: $(fuzz-bin)
 bench: all $(bench-bin)
 	$(Q)ZINIT=$(abspath $(O)/zinit) BENCH_BIN=$(abspath $(tests-out)/bench) $(PYTHON) tests/bench/run.py $(BENCH)
 
-.PHONY: check check-unit check-integration fuzz bench lint
+# ---- process 1 of a machine ----
+
+boot:
+	$(Q)sh configs/install-deps.sh build boot
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(PYTHON) tests/boot/run.py $(O)/zinit $(O)/boot $(STORY)
+
+.PHONY: boot check check-unit check-integration fuzz bench lint
 
 lint: all
 	$(Q)sh tests/lint.sh $(O) $(ALL_CFLAGS)

@@ -1,0 +1,290 @@
+"""`make boot`: zinit as process 1 of a machine, in qemu, with Debian's cloud kernel.
+
+Each story is one boot of an initramfs that holds zinit as /init, its libraries,
+busybox and the story's service files. What happened is read from the serial
+console. Usage: run.py ZINIT WORKDIR [STORY...]
+"""
+
+import glob
+import gzip
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+DEADLINE = 60  # seconds for one story; a boot takes about 2
+LEAST_MB = 76  # in less this kernel does not unpack the image, of which busybox and libc are 4 MB
+
+
+# ---- what is booted ----
+
+
+def kernel(work):
+    """Debian's kernel image, fetched as a package and unpacked beside the build."""
+    found = glob.glob(f"{work}/kernel/boot/vmlinuz-*")
+    if found:
+        return found[0]
+    depends = subprocess.run(["apt-cache", "depends", "linux-image-cloud-amd64"], capture_output=True, text=True).stdout
+    names = re.findall(r"Depends: (linux-image-\S+)", depends)
+    if not names:
+        sys.exit("boot: no package linux-image-cloud-amd64 known here (Debian amd64, after apt-get update)")
+    os.makedirs(work, exist_ok=True)
+    subprocess.run(["apt-get", "download", "-q", names[0]], cwd=work, check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    subprocess.run(["dpkg-deb", "-x", glob.glob(f"{work}/linux-image-*.deb")[0], f"{work}/kernel"], check=True)
+    return glob.glob(f"{work}/kernel/boot/vmlinuz-*")[0]
+
+
+def libraries(program):
+    """The shared objects of a program, with the loader; none for a static one."""
+    out = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+    return re.findall(r"(/\S+\.so\S*)", out)
+
+
+class Cpio:
+    """A "newc" archive (cpio(5)), the form of an initramfs."""
+
+    def __init__(self):
+        self.data, self.inode, self.folders = bytearray(), 1, set()
+
+    def entry(self, name, mode, content=b"", major=0, minor=0):
+        name = name.encode() + b"\0"
+        fields = (self.inode, mode, 0, 0, 1, 0, len(content), 0, 0, major, minor, len(name), 0)
+        self.inode += 1
+        self.data += b"070701" + b"".join(b"%08X" % f for f in fields) + name
+        self.data += b"\0" * (-len(self.data) % 4) + content
+        self.data += b"\0" * (-len(self.data) % 4)
+
+    def folder(self, path):
+        path = path.strip("/")
+        if path and path not in self.folders:
+            self.folder(os.path.dirname(path))
+            self.folders.add(path)
+            self.entry(path, stat.S_IFDIR | 0o755)
+
+    def file(self, path, content, mode=0o755):
+        self.folder(os.path.dirname(path))
+        self.entry(path.strip("/"), stat.S_IFREG | mode, content)
+
+    def link(self, path, target):
+        self.folder(os.path.dirname(path))
+        self.entry(path.strip("/"), stat.S_IFLNK | 0o777, target.encode())
+
+    def end(self):
+        self.entry("TRAILER!!!", 0)
+        return bytes(self.data)
+
+
+def stripped(program, work):
+    small = f"{work}/zinit"
+    subprocess.run(["strip", "-o", small, program], check=True)
+    return small
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def initramfs(zinit, files, console=True):
+    cpio = Cpio()
+    for folder in ("dev", "proc", "sys", "run", "tmp", "var/run", "etc"):
+        cpio.folder(folder)
+    if console:
+        cpio.entry("dev/console", stat.S_IFCHR | 0o600, b"", 5, 1)
+    cpio.file("sbin/zinit", read(zinit))
+    cpio.link("init", "/sbin/zinit")
+    for library in libraries(zinit):
+        cpio.file(library, read(library))
+    cpio.file("bin/busybox", read("/bin/busybox"))
+    for applet in "sh sleep kill cat echo reboot poweroff halt ps mount touch test true false seq grep".split():
+        cpio.link(f"bin/{applet}", "busybox")
+    for path, text in files.items():
+        cpio.file(path, text.encode(), 0o644)
+    return cpio.end()
+
+
+# ---- a machine ----
+
+
+class Machine:
+    def __init__(self, zinit, work, name, files, words="", memory=128, console=True):
+        image = f"{work}/{name}.cpio"
+        with open(image, "wb") as file:
+            file.write(gzip.compress(initramfs(stripped(zinit, work), files, console), 6))
+        self.log, self.changed = "", threading.Condition()
+        self.process = subprocess.Popen(
+            ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", str(memory), "-nographic",
+             "-no-reboot", "-nic", "none", "-serial", "stdio", "-monitor", "none", "-kernel", kernel(work), "-initrd",
+             image, "-append", f"console=ttyS0 quiet panic=-1 {words}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        for line in self.process.stdout:
+            with self.changed:
+                self.log += line.decode(errors="replace").replace("\r", "")
+                self.changed.notify_all()
+        with self.changed:
+            self.log += "<end>\n"
+            self.changed.notify_all()
+
+    def wait(self, pattern, after=0):
+        """Until the pattern is on the console; its end there."""
+        until = time.monotonic() + DEADLINE
+        with self.changed:
+            while True:
+                found = re.compile(pattern, re.M).search(self.log, after)
+                if found:
+                    return found.end()
+                if "<end>" in self.log or "Kernel panic" in self.log:
+                    raise AssertionError(f"the machine ended before {pattern!r}")
+                if not self.changed.wait(until - time.monotonic()):
+                    raise AssertionError(f"not within {DEADLINE} s: {pattern!r}")
+
+    def ended(self):
+        """Until the machine has powered off or rebooted by itself."""
+        self.process.wait(DEADLINE)
+        with self.changed:
+            while "<end>" not in self.log:
+                self.changed.wait(5)
+        assert "Kernel panic" not in self.log, "the kernel panicked"
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def order(log, *patterns):
+    at = 0
+    for pattern in patterns:
+        found = re.compile(pattern, re.M).search(log, at)
+        assert found, f"{pattern!r} is not on the console, or not in its turn"
+        at = found.end()
+
+
+# ---- stories ----
+
+# Up once it has said so: what comes after it on the console started after it.
+STOPPED = ("exec: sh -c 'trap \"echo STOPPED {0}; exit 0\" TERM; echo STARTED {0}; touch /tmp/{0}; "
+           "while :; do sleep 0.1; done'\ntest: test -e /tmp/{0}\nlog: stdout\n")
+TREE = {
+    "etc/zinit/a.yaml": STOPPED.format("a"),
+    "etc/zinit/b.yaml": STOPPED.format("b") + "after: [a]\n",
+    "etc/zinit/c.yaml": STOPPED.format("c") + "after: [b]\n",
+}
+
+
+def last(script, after="c"):
+    """A oneshot that runs a script when the tree is up."""
+    return {"etc/zinit/z.yaml": f"exec: sh -c '{script}'\noneshot: true\nlog: stdout\nafter: [{after}]\n"}
+
+
+def boots_and_powers_off(start):
+    """Boots in little memory with words that nobody knows, starts in order, lists, powers off in reverse order."""
+    m = start({**TREE, **last("zinit list; echo LISTED; cat /proc/1/comm; zinit shutdown")},
+              words="splash single x=y -z --frob", memory=LEAST_MB)
+    m.ended()
+    order(m.log, "STARTED a", "STARTED b", "STARTED c", "a: Running", "LISTED", "^zinit$", "STOPPED c", "STOPPED b",
+          "STOPPED a", "powering off")
+
+
+def console_missing(start):
+    """No /dev/console in the image, /dev, /proc and /sys empty: found and mounted."""
+    m = start({**TREE, **last("test -e /proc/1/stat && test -d /sys/kernel && test -c /dev/null && test -d /dev/pts "
+                              "&& test -w /dev/shm && echo MOUNTED; zinit shutdown")}, console=False)
+    m.ended()
+    order(m.log, "MOUNTED", "powering off")
+
+
+def killing_everything(start):
+    """kill -9 -1 as root: process 1 stays, and everything comes back."""
+    killer = "test -e /tmp/done && sleep 1000; touch /tmp/done; kill -9 -1; kill -9 $$"
+    m = start({**TREE, "etc/zinit/killer.yaml": f"exec: sh -c '{killer}'\nlog: stdout\nafter: [c]\n"})
+    at = m.wait("STARTED c")
+    for name in "abc":
+        m.wait(f"STARTED {name}", at)
+    m.close()
+
+
+def crashing(start):
+    """A service that crashes is started again."""
+    m = start({"etc/zinit/crash.yaml": "exec: sh -c 'echo RUN; kill -SEGV $$'\nlog: stdout\n"})
+    at = m.wait("^RUN")
+    m.wait("^RUN", m.wait("SIGSEGV", at))
+    m.close()
+
+
+def signals(start):
+    """Ctrl-Alt-Del (SIGINT) and what busybox sends: each ends the machine in order."""
+    for word, says in {"kill -INT 1": "rebooting the machine", "reboot": "rebooting the machine",
+                       "poweroff": "powering off", "kill -PWR 1": "powering off", "halt": "halted"}.items():
+        m = start({**TREE, **last(f"{word}")})
+        m.wait(says)
+        order(m.log, "STOPPED c", "STOPPED b", "STOPPED a", says)
+        if says != "halted":
+            m.ended()
+        m.close()
+
+
+def nothing_to_do(start):
+    """No config folder at all: says so and stays up, also without a place for its socket."""
+    m = start({})
+    m.wait("cannot read the config folder.*starting with no services")
+    at = m.wait("zinit: ")
+    try:
+        m.process.wait(3)
+    except subprocess.TimeoutExpired:
+        pass
+    assert m.process.poll() is None and "panic" not in m.log[at:], "it did not stay up"
+    m.close()
+
+
+def config_is_a_file(start):
+    """A config folder that is a file, and orphans by the hundred: still up, still reaping."""
+    m = start({"etc/other": "", "etc/zinit/o.yaml":
+               "exec: sh -c 'for i in $(seq 300); do (sleep 0.01 &); done; sleep 1; "
+               "echo ZOMBIES $(cat /proc/[0-9]*/stat 2>/dev/null | grep -c \") Z \"); zinit shutdown'\noneshot: true\nlog: stdout\n"})
+    m.ended()
+    order(m.log, "ZOMBIES [01]$", "powering off")
+    m = start({"etc/zinit": "a file\n"})
+    m.wait("cannot read the config folder")
+    m.close()
+
+
+STORIES = [boots_and_powers_off, console_missing, killing_everything, crashing, signals, nothing_to_do, config_is_a_file]
+
+
+def main():
+    zinit, work, *wanted = sys.argv[1:]
+    if not shutil.which("qemu-system-x86_64") or not os.path.exists("/bin/busybox"):
+        sys.exit("boot: qemu-system-x86 and busybox-static are needed")
+    os.makedirs(work, exist_ok=True)
+    failed = 0
+    for story in STORIES:
+        if wanted and story.__name__ not in wanted:
+            continue
+        machines, began = [], time.monotonic()
+
+        def start(files, **how):
+            machines.append(Machine(zinit, work, story.__name__, files, **how))
+            return machines[-1]
+
+        try:
+            story(start)
+            print(f"ok    {story.__name__} ({time.monotonic() - began:.0f} s): {story.__doc__}", flush=True)
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            failed += 1
+            print(f"FAIL  {story.__name__}: {error}\n--- console:\n{machines[-1].log if machines else ''}---", flush=True)
+        finally:
+            for machine in machines:
+                machine.close()
+    print(f"{len(STORIES) - failed if not wanted else len(wanted) - failed} passed, {failed} failed")
+    return failed != 0
+
+
+sys.exit(main())
