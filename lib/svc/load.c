@@ -332,18 +332,22 @@ static void load_all(struct super *u, int dir_fd, struct names *list)
 
 // Two pipes for each service, and what connections need. What cannot be had is
 // met again as EMFILE when a service starts.
-static void raise_nofile(const struct super *u)
+static void raise_nofile(struct super *u)
 {
 	struct rlimit now;
 	rlim_t want = (rlim_t)u->nservices * 4 + 512;
-	if (getrlimit(RLIMIT_NOFILE, &now) < 0 || now.rlim_cur >= want)
+	if (getrlimit(RLIMIT_NOFILE, &now) < 0)
+		return;
+	u->nofile_now = now.rlim_cur;
+	if (now.rlim_cur >= want)
 		return;
 	struct rlimit more = { want, now.rlim_max > want ? now.rlim_max : want };
-	if (setrlimit(RLIMIT_NOFILE, &more) == 0)
-		return;
-	more = (struct rlimit){ now.rlim_max, now.rlim_max };
-	if (now.rlim_cur < now.rlim_max)
-		setrlimit(RLIMIT_NOFILE, &more);
+	if (setrlimit(RLIMIT_NOFILE, &more) < 0) {
+		more = (struct rlimit){ now.rlim_max, now.rlim_max };
+		if (setrlimit(RLIMIT_NOFILE, &more) < 0)
+			return;
+	}
+	u->nofile_now = more.rlim_cur;
 }
 
 void super_load_dir(struct super *u)

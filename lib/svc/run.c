@@ -214,14 +214,16 @@ static int open_stream(struct super *u, struct stream *st)
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -1;
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
-	if (loop_add(u->loop, &st->source, fds[0], EPOLLIN) < 0) {
-		int saved = errno;
-		close(fds[0]);
-		close(fds[1]);
-		errno = saved;
-		return -1;
-	}
-	return fds[1];
+	// Whoever comes to stop services must still find a descriptor.
+	rlim_t spare = u->nofile_now / 8 < SUPER_SPARE_FDS ? u->nofile_now / 8 : SUPER_SPARE_FDS;
+	int why = (rlim_t)fds[1] + spare >= u->nofile_now ? EMFILE : 0;
+	if (!why && loop_add(u->loop, &st->source, fds[0], EPOLLIN) == 0)
+		return fds[1];
+	why = why ? why : errno;
+	close(fds[0]);
+	close(fds[1]);
+	errno = why;
+	return -1;
 }
 
 // ---- spawn ----

@@ -382,6 +382,7 @@ int super_init(struct super *u, struct loop *l, const struct super_options *o, s
 	if (u->null_fd < 0)
 		log_warn("cannot open /dev/null: %s", strerror(errno));
 	getrlimit(RLIMIT_NOFILE, &u->nofile);
+	u->nofile_now = u->nofile.rlim_cur;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	halt_init(u);
 	run_init(u);

@@ -22,7 +22,7 @@
 
 #include <sys/resource.h>
 
-enum { SUPER_BUCKETS = 512, SUPER_READ_SIZE = 64 * 1024, SUPER_PAUSED_MAX = 16 };
+enum { SUPER_BUCKETS = 512, SUPER_READ_SIZE = 64 * 1024, SUPER_PAUSED_MAX = 16, SUPER_SPARE_FDS = 64 };
 enum { SUPER_RESTART_MS = 2000, SUPER_TEST_EVERY_MS = 2000, SUPER_TEST_LIMIT_MS = 10000, SUPER_RETRY_MS = 2000 };
 
 enum halt_mode { HALT_NONE, HALT_POWEROFF, HALT_REBOOT, HALT_HALT, HALT_STOP };
@@ -62,6 +62,7 @@ struct super {
 	size_t envp_cap;
 	int null_fd;
 	struct rlimit nofile; // as init found it
+	rlim_t nofile_now; // what init has; the last ones are not for pipes
 	char *config_dir;
 	bool container;
 
