@@ -45,7 +45,7 @@ def test_its_links_lead_somewhere(page):
 
 BLOCKS = [pytest.param(block, id=f"{page.name}-{i}") for page in PAGES
           for i, block in enumerate(re.findall(r"^```ya?ml\n(.*?)^```$", page.read_text(), re.M | re.S))
-          if re.search(r"^exec:", block, re.M)]
+          if re.search(r"^(exec|test|oneshot|after|env|log|dir|essential):", block, re.M)]
 
 
 @pytest.mark.parametrize("block", BLOCKS)
