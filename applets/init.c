@@ -17,13 +17,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { OPT_CONTAINER = OPT_FIRST_LONG, OPT_MACHINE, DEFAULT_LINES = 2000, LISTEN_AGAIN_MS = 5000 };
+enum { OPT_CONTAINER = OPT_FIRST_LONG, OPT_MACHINE, OPT_NO_CGROUPS, DEFAULT_LINES = 2000, LISTEN_AGAIN_MS = 5000 };
 
 APPLET(init, "[DIR]", "start the services of a folder and keep them running") = {
 	{ 'c', "config", "DIR", "folder of the service files (default: /etc/zinit)" },
 	{ 'b', "buffer", "LINES", "lines of output kept in memory for all services (default: 2000)" },
 	{ OPT_CONTAINER, "container", NULL, "end on a signal; the default unless init is process 1 of a machine" },
 	{ OPT_MACHINE, "machine", NULL, "as process 1: mount, power off and reboot as a machine's init does" },
+	{ OPT_NO_CGROUPS, "no-cgroups", NULL, "know the processes of `kill: tree` services by /proc alone" },
 	{ 0, NULL, NULL, NULL },
 };
 //config: select SERVER
@@ -253,6 +254,7 @@ static int run(struct cli *cli)
 		.config_dir = config_dir(cli),
 		.log_lines = lines > SIZE_MAX ? SIZE_MAX : (size_t)lines,
 		.container = !machine,
+		.cgroups = !cli_flag(cli, OPT_NO_CGROUPS),
 	};
 	if (start(&o, &err) < 0) {
 		if (machine)
@@ -265,5 +267,6 @@ static int run(struct cli *cli)
 	if (machine)
 		end_machine(d.super.halting);
 	rpc_server_release(&d.server);
+	super_end(&d.super);
 	return d.super.exit_code;
 }

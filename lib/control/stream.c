@@ -188,7 +188,7 @@ void stream_unsubscribeLogs(struct rpc_call *c, const struct param *p)
 		if (!json_next(&it, &key, &value))
 			value.at = NULL;
 	}
-	uint64_t id = value.at && json_type(value) == JSON_NUMBER ? rpc_u64(value) : 0;
+	uint64_t id = value.at && json_type(value) == JSON_NUMBER && rpc_is_u64(value) ? rpc_u64(value) : 0;
 	struct control *k = c->server->ctx;
 	list_for_safe (pos, &k->subscriptions) {
 		struct subscription *s = list_entry(pos, struct subscription, link);

@@ -57,8 +57,7 @@ static bool mount_point(char *out, size_t size)
 static bool is_ours(const char *path, const char *full, bool machine)
 {
 	char value[2] = "";
-	return machine || !strcmp(path, "/") ||
-		(getxattr(full, "user.delegate", value, 1) == 1 && value[0] == '1');
+	return machine || !strcmp(path, "/") || (getxattr(full, "user.delegate", value, 1) == 1 && value[0] == '1');
 }
 
 bool cgroup_init(bool machine)
@@ -71,8 +70,11 @@ bool cgroup_init(bool machine)
 		folder[0] = '\0';
 		return false;
 	}
+	// Several inits, each process 1 of its own PID namespace, may see the same tree.
+	struct stat ns = { 0 };
+	stat("/proc/self/ns/pid", &ns);
 	size_t len = strlen(folder);
-	snprintf(folder + len, sizeof(folder) - len, "/zinit-%d", (int)getpid());
+	snprintf(folder + len, sizeof(folder) - len, "/zinit-%llu-%d", (unsigned long long)ns.st_ino, (int)getpid());
 	if ((mkdir(folder, 0755) < 0 && errno != EEXIST) ||
 		(folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
 		folder[0] = '\0';

@@ -126,6 +126,9 @@ static int child_main(void *arg)
 {
 	struct child *c = arg;
 	const struct spawn *s = c->s;
+	// A group that cannot be joined is done without: the service matters more.
+	if (s->join_fd >= 0 && write(s->join_fd, "0", 1) < 0)
+		errno = 0;
 	if (table_is_shared && own_table() < 0)
 		fail(c, SPAWN_STDIO);
 	if (setsid() < 0)

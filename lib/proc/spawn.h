@@ -25,6 +25,7 @@ struct spawn {
 	int stdin_fd; // these three become 0, 1 and 2
 	int stdout_fd;
 	int stderr_fd;
+	int join_fd; // a control group's cgroup.procs, see cgroup_joiner(); -1: none
 	const struct rlimit *nofile; // RLIMIT_NOFILE of the child; NULL = as it is
 };
 

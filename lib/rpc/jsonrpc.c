@@ -5,8 +5,7 @@
 
 // ---- requests ----
 
-// Whole numbers from 0 to 2^64-1 as text.
-static bool is_u64(struct span s)
+bool rpc_is_u64(struct span s)
 {
 	static const char max[] = "18446744073709551615";
 	for (size_t i = 0; i < s.len; i++)
@@ -30,7 +29,7 @@ static bool can_be_answered(struct span id)
 	case JSON_STRING:
 		return true;
 	case JSON_NUMBER:
-		return is_u64(id);
+		return rpc_is_u64(id);
 	case JSON_BOOL:
 	case JSON_ARRAY:
 	case JSON_OBJECT:
@@ -173,7 +172,7 @@ static int take(struct span v, const struct param_spec *spec, struct param *p, c
 		scratch->len += p->len + 1;
 	} else if (spec->type == PARAM_BOOL && t == JSON_BOOL) {
 		p->flag = *v.at == 't';
-	} else if (spec->type == PARAM_NUMBER && t == JSON_NUMBER && is_u64(v)) {
+	} else if (spec->type == PARAM_NUMBER && t == JSON_NUMBER && rpc_is_u64(v)) {
 		p->number = rpc_u64(v);
 	} else {
 		return wrong_type(why, spec, from, v);

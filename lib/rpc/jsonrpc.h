@@ -39,6 +39,8 @@ void rpc_parse(struct span object, struct rpc_request *r);
 // The id as it stands in an answer: digits as they came, strings escaped anew.
 void rpc_add_id(struct buf *b, struct span id);
 
+// Is the number a whole one from 0 to 2^64-1, written with digits only?
+bool rpc_is_u64(struct span number);
 // The leading digits as a number; what does not fit wraps around.
 uint64_t rpc_u64(struct span digits);
 

@@ -4,6 +4,8 @@
 //  - as it did in the last snapshot (pid and start time are the same), or
 //  - because its session or group is that of the leader, or
 //  - because a living ancestor belongs to it, or
+//  - because it is in the control group of the service (kill: tree, where init has
+//    control groups of its own), or
 //  - because init has adopted it and it carries ZINIT_SERVICE=name: then it has
 //    detached itself, unless it is still in the leader's session or group.
 // A number that the leader no longer holds proves nothing by itself: it counts
@@ -13,6 +15,7 @@
 // without adopted children, leave nothing to look for.
 #include "svc/super.h"
 #include "base/log.h"
+#include "proc/cgroup.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -170,10 +173,23 @@ static void mark_descendants(struct super *u)
 	}
 }
 
+static void mark_grouped(void *ctx, pid_t pid)
+{
+	struct service *s = ctx;
+	struct proc *p = tree_find(&s->super->tree, pid);
+	if (p && !p->owner)
+		claim(p, s, MARK_KNOWN);
+}
+
 static void attribute(struct super *u)
 {
 	pid_t self = getpid();
 	mark_leaders(u);
+	list_for (pos, &u->services) {
+		struct service *s = list_entry(pos, struct service, link);
+		if (s->cgroup_fd >= 0)
+			cgroup_each(s->cgroup_fd, mark_grouped, s);
+	}
 	mark_known(u);
 	list_for (pos, &u->services) {
 		struct service *s = list_entry(pos, struct service, link);
@@ -335,6 +351,8 @@ void kin_end(struct service *s)
 
 static void kill_once(struct service *s)
 {
+	if (s->cgroup_fd >= 0)
+		cgroup_kill(s->cgroup_fd);
 	if (s->rec.pid)
 		kill(-s->rec.pid, SIGKILL);
 	if (s->test.pid)
@@ -367,6 +385,17 @@ void kin_forget(struct service *s)
 		if (u->members[i].svc != s)
 			u->members[n++] = u->members[i];
 	u->nmembers = n;
+	cgroup_close(s->cgroup_fd, service_name(s));
+	s->cgroup_fd = -1;
+}
+
+int kin_joiner(struct service *s)
+{
+	if (!s->super->cgroups || s->def->kill != UNIT_KILL_TREE)
+		return -1;
+	if (s->cgroup_fd < 0)
+		s->cgroup_fd = cgroup_open(service_name(s));
+	return s->cgroup_fd < 0 ? -1 : cgroup_joiner(s->cgroup_fd);
 }
 
 // ---- after reaping ----

@@ -297,7 +297,7 @@ static void close_outputs(const struct service *s, int fds[2])
 	}
 }
 
-static pid_t spawn(struct service *s, char **argv, struct stream *pair, struct spawn_error *e)
+static pid_t spawn(struct service *s, char **argv, struct stream *pair, int join_fd, struct spawn_error *e)
 {
 	struct super *u = s->super;
 	char mark[sizeof("ZINIT_SERVICE=") + UNIT_NAME_MAX];
@@ -315,6 +315,7 @@ static pid_t spawn(struct service *s, char **argv, struct stream *pair, struct s
 		.stdout_fd = fds[0],
 		.stderr_fd = fds[1],
 		.nofile = &u->nofile,
+		.join_fd = join_fd,
 	};
 	pid_t pid = proc_spawn(&how, e);
 	close_outputs(s, fds);
@@ -348,7 +349,10 @@ void run_spawn(struct service *s)
 	// session takes the place of theirs.
 	if (s->def->oneshot && s->rec.exited)
 		kin_before_stop(s);
-	pid_t pid = spawn(s, s->def->argv, s->streams, &e);
+	int join_fd = kin_joiner(s);
+	pid_t pid = spawn(s, s->def->argv, s->streams, join_fd, &e);
+	if (join_fd >= 0)
+		close(join_fd);
 	if (pid < 0) {
 		spawn_failed(s, &e);
 		return;
@@ -375,7 +379,7 @@ void run_test(struct service *s)
 		return;
 	struct spawn_error e = { SPAWN_EXEC, EINVAL };
 	bool can = s->def->test_argv != NULL;
-	pid_t pid = can ? spawn(s, s->def->test_argv, s->test_streams, &e) : -1;
+	pid_t pid = can ? spawn(s, s->def->test_argv, s->test_streams, -1, &e) : -1;
 	if (pid < 0) {
 		if (!s->rec.test_failed) {
 			svc_reason(s, "its test cannot run: %s", can ? strerror(e.errnum) : s->def->test_broken);

@@ -115,6 +115,7 @@ struct service {
 	struct list exits; // in super.exits while an exit waits to be handled
 	struct stream streams[2];
 	struct exit_status test_how; // of a test in super.exits
+	int cgroup_fd; // of the service's control group, -1: none
 	pid_t test_group; // its session, until what it left is ended
 	bool leader_gone, test_gone; // which exits wait in super.exits
 	uint64_t reap_ticks; // when the last leader or test was reaped

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/signame.h"
+#include "proc/cgroup.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -384,9 +385,17 @@ int super_init(struct super *u, struct loop *l, const struct super_options *o, s
 	getrlimit(RLIMIT_NOFILE, &u->nofile);
 	u->nofile_now = u->nofile.rlim_cur;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	u->cgroups = o->cgroups && cgroup_init(!o->container);
 	halt_init(u);
 	run_init(u);
 	return 0;
+}
+
+void super_end(struct super *u)
+{
+	list_for (pos, &u->services)
+		kin_forget(list_entry(pos, struct service, link));
+	cgroup_release();
 }
 
 // ---- a service comes and goes ----
@@ -400,6 +409,7 @@ struct service *super_add(struct super *u, const char *name, struct def *d, stru
 	s->leader.role = ROLE_LEADER;
 	s->test.role = ROLE_TEST;
 	s->def = d;
+	s->cgroup_fd = -1;
 	list_init(&s->link);
 	list_init(&s->watchers);
 	list_init(&s->exits);

@@ -51,6 +51,7 @@ struct super {
 	struct member *members; // by pid
 	struct member *members_next; // where the next list is made
 	size_t nmembers, members_cap;
+	bool cgroups; // services with kill: tree get a control group
 	bool blind; // /proc cannot be read
 	uint64_t scan_turn; // loop turn of the snapshot that members come from
 	uint64_t calm_turn; // loop turn in which init had no adopted children
@@ -90,10 +91,14 @@ struct super_options {
 	const char *config_dir;
 	size_t log_lines;
 	bool container;
+	bool cgroups; // use control groups, where there are some of ours
 };
 
 // 0, or -1 with *err. Becomes the child subreaper.
 int super_init(struct super *u, struct loop *l, const struct super_options *o, struct err *err);
+
+// Removes what would outlive the process: control groups.
+void super_end(struct super *u);
 
 struct service *super_find(struct super *u, const char *name);
 
@@ -171,6 +176,7 @@ void kin_settle(struct super *u); // after reaping: counts again what is left
 void kin_end(struct service *s); // stop signal
 void kin_kill(struct service *s); // SIGKILL, to all of it
 void kin_forget(struct service *s);
+int kin_joiner(struct service *s); // what the leader writes to, to join its control group; or -1
 bool kin_sweep(struct super *u, int sig); // signals every descendant; false when there is none
 
 // `d` is taken over on success only. NULL with *err.
