@@ -76,23 +76,73 @@ static char *table(void)
 	return out;
 }
 
-static void table_is_the_printed_one(void **state)
+// The same for people: which phases can follow, whatever the facts are.
+static char *page(void)
 {
-	(void)state;
+	size_t size = 1 << 16, n = 0;
+	char *out = malloc(size);
+	n += (size_t)snprintf(out, size,
+		"# States and events\n\nWhat init does with a service is a *phase*; an event moves it on. The cells "
+		"say which phases "
+		"can follow;\nwhich one it is depends on facts such as the target, the dependencies and what is still "
+		"alive. "
+		"An empty cell\nchanges nothing. `tests/unit/machine.txt` has every case; this page is printed from "
+		"the code by its "
+		"test.\n\n| | ");
+	for (int p = 0; p < PHASE_COUNT; p++)
+		n += (size_t)snprintf(out + n, size - n, "%s |", phase_name((enum phase)p));
+	n += (size_t)snprintf(out + n, size - n, "\n|---|");
+	for (int p = 0; p < PHASE_COUNT; p++)
+		n += (size_t)snprintf(out + n, size - n, "---|");
+	for (int e = 0; e < EV_COUNT; e++) {
+		n += (size_t)snprintf(out + n, size - n, "\n| %s |", event_name((enum event)e));
+		for (int p = 0; p < PHASE_COUNT; p++) {
+			unsigned seen = 0, acts = 0;
+			for (unsigned bits = 0; bits < 256; bits++) {
+				struct facts f = facts_of(bits);
+				struct step s = svc_next((enum phase)p, (enum event)e, &f);
+				seen |= 1u << s.next;
+				acts |= s.actions | (unsigned)(s.word != WORD_KEEP) << 31;
+			}
+			bool quiet = seen == 1u << p && !acts;
+			for (int q = 0; q < PHASE_COUNT && !quiet; q++)
+				if (seen & 1u << q)
+					n += (size_t)snprintf(out + n, size - n, " %s", phase_name((enum phase)q));
+			n += (size_t)snprintf(out + n, size - n, " |");
+		}
+	}
+	snprintf(out + n, size - n,
+		"\n\nPhases and the state that clients see: IDLE keeps the last one (Unknown before the first start), "
+		"BLOCKED is\n"
+		"Blocked, SPAWNED is Spawned or TestFailure, RUNNING is Running, STOPPING keeps the state until all "
+		"processes\n"
+		"are gone, COOLING (restart delay) and ENDING (leftovers are being ended) show how the last run "
+		"ended.\n");
+	return out;
+}
+
+static void compare(const char *path, char *have)
+{
 	static char want[1 << 20];
-	char *have = table();
 	if (getenv("MACHINE_WRITE")) {
-		FILE *w = fopen("tests/unit/machine.txt", "w");
+		FILE *w = fopen(path, "w");
 		assert_non_null(w);
 		fputs(have, w);
 		fclose(w);
 	}
-	FILE *f = fopen("tests/unit/machine.txt", "r");
+	FILE *f = fopen(path, "r");
 	assert_non_null(f);
 	want[fread(want, 1, sizeof(want) - 1, f)] = '\0';
 	fclose(f);
 	assert_string_equal(have, want);
 	free(have);
+}
+
+static void table_is_the_printed_one(void **state)
+{
+	(void)state;
+	compare("tests/unit/machine.txt", table());
+	compare("docs/states.md", page());
 }
 
 // What must hold whatever the table says.
