@@ -5,6 +5,7 @@ busybox and the story's service files. What happened is read from the serial
 console. Usage: run.py ZINIT WORKDIR [STORY...]
 """
 
+import concurrent.futures
 import glob
 import gzip
 import os
@@ -101,7 +102,7 @@ def initramfs(zinit, files, console=True):
     for library in libraries(zinit):
         cpio.file(library, read(library))
     cpio.file("bin/busybox", read("/bin/busybox"))
-    for applet in "sh sleep kill cat echo reboot poweroff halt ps mount touch test true false seq grep".split():
+    for applet in "sh sleep kill cat echo reboot poweroff halt ps mount touch test true false seq grep date".split():
         cpio.link(f"bin/{applet}", "busybox")
     for path, text in files.items():
         cpio.file(path, text.encode(), 0o644)
@@ -112,14 +113,14 @@ def initramfs(zinit, files, console=True):
 
 
 class Machine:
-    def __init__(self, zinit, work, name, files, words="", memory=128, console=True):
-        image = f"{work}/{name}.cpio"
+    def __init__(self, zinit, name, files, kernel, words="", memory=128, console=True):
+        image = f"{name}.cpio.gz"
         with open(image, "wb") as file:
-            file.write(gzip.compress(initramfs(stripped(zinit, work), files, console), 6))
+            file.write(gzip.compress(initramfs(zinit, files, console), 6))
         self.log, self.changed = "", threading.Condition()
         self.process = subprocess.Popen(
             ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", str(memory), "-nographic",
-             "-no-reboot", "-nic", "none", "-serial", "stdio", "-monitor", "none", "-kernel", kernel(work), "-initrd",
+             "-no-reboot", "-nic", "none", "-serial", "stdio", "-monitor", "none", "-kernel", kernel, "-initrd",
              image, "-append", f"console=ttyS0 quiet panic=-1 {words}"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         threading.Thread(target=self.listen, daemon=True).start()
@@ -181,7 +182,8 @@ TREE = {
 
 def last(script, after="c"):
     """A oneshot that runs a script when the tree is up."""
-    return {"etc/zinit/z.yaml": f"exec: sh -c '{script}'\noneshot: true\nlog: stdout\nafter: [{after}]\n"}
+    return {"etc/zinit/z.yaml": f"exec: sh -c '{script}'\noneshot: true\nlog: stdout\n" +
+                                (f"after: [{after}]\n" if after else "")}
 
 
 def boots_and_powers_off(start):
@@ -214,8 +216,8 @@ def killing_everything(start):
 def crashing(start):
     """A service that crashes is started again."""
     m = start({"etc/zinit/crash.yaml": "exec: sh -c 'echo RUN; kill -SEGV $$'\nlog: stdout\n"})
-    at = m.wait("^RUN")
-    m.wait("^RUN", m.wait("SIGSEGV", at))
+    at = m.wait("RUN")
+    m.wait("RUN", m.wait("SIGSEGV", at))
     m.close()
 
 
@@ -223,9 +225,9 @@ def signals(start):
     """Ctrl-Alt-Del (SIGINT) and what busybox sends: each ends the machine in order."""
     for word, says in {"kill -INT 1": "rebooting the machine", "reboot": "rebooting the machine",
                        "poweroff": "powering off", "kill -PWR 1": "powering off", "halt": "halted"}.items():
-        m = start({**TREE, **last(f"{word}")})
+        m = start({"etc/zinit/a.yaml": TREE["etc/zinit/a.yaml"], **last(word, after="a")})
         m.wait(says)
-        order(m.log, "STOPPED c", "STOPPED b", "STOPPED a", says)
+        order(m.log, "STARTED a", "STOPPED a", says)
         if says != "halted":
             m.ended()
         m.close()
@@ -256,34 +258,67 @@ def config_is_a_file(start):
     m.close()
 
 
-STORIES = [boots_and_powers_off, console_missing, killing_everything, crashing, signals, nothing_to_do, config_is_a_file]
+def a_fault_in_init(start):
+    """SIGSEGV in process 1: said on the console, and the machine goes on."""
+    m = start({"etc/zinit/a.yaml": "exec: sh -c 'kill -SEGV 1; while :; do (true &); echo STILL HERE; sleep 0.5; done'\nlog: stdout\n"})
+    at = m.wait("FATAL SIGSEGV in init")
+    m.wait("STILL HERE", m.wait("STILL HERE", at))
+    m.close()
+
+
+def the_clock_jumps(start):
+    """The clock an hour back and forth: restarts and graces keep their time."""
+    m = start({"etc/zinit/crash.yaml": "exec: sh -c 'echo RUN; exit 1'\nlog: stdout\n",
+               **last("date -s 2020-01-01; sleep 3; date -s 2040-01-01; sleep 3; echo JUMPED; zinit status crash; "
+                      "zinit stop crash; zinit log -s -t | grep RUN; zinit shutdown", after="")})
+    m.ended()
+    order(m.log, "RUN", "RUN", "RUN", "JUMPED", "since: .2040-", "powering off")
+
+
+def full_and_read_only(start):
+    """A full disk and a read-only root: services start, crash and stop all the same."""
+    m = start({**last("mount -t tmpfs -o size=4k none /tmp; cat /sbin/zinit >/tmp/x; mount -o remount,ro /; "
+                      "zinit restart a && zinit list && echo FINE; zinit shutdown", after="a"),
+               "etc/zinit/a.yaml": "exec: sh -c 'echo HELLO; exec sleep 1000'\nlog: stdout\n"}, memory=160)
+    m.ended()
+    order(m.log, "HELLO", "HELLO", "a: Running", "FINE", "powering off")
+
+
+STORIES = [boots_and_powers_off, console_missing, killing_everything, crashing, signals, nothing_to_do, config_is_a_file,
+           a_fault_in_init, the_clock_jumps, full_and_read_only]
+
+
+def tell(story, zinit, work):
+    """Runs one story; what to print, and whether it went well."""
+    machines, began = [], time.monotonic()
+
+    def start(files, **how):
+        machines.append(Machine(zinit, f"{work}/{story.__name__}", files, kernel(work), **how))
+        return machines[-1]
+
+    try:
+        story(start)
+        return f"ok    {story.__name__} ({time.monotonic() - began:.0f} s): {story.__doc__}", True
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        return f"FAIL  {story.__name__}: {error}\n--- console:\n{machines[-1].log if machines else ''}---", False
+    finally:
+        for machine in machines:
+            machine.close()
 
 
 def main():
     zinit, work, *wanted = sys.argv[1:]
     if not shutil.which("qemu-system-x86_64") or not os.path.exists("/bin/busybox"):
         sys.exit("boot: qemu-system-x86 and busybox-static are needed")
-    os.makedirs(work, exist_ok=True)
+    kernel(work)
+    zinit = stripped(zinit, work)
+    stories = [story for story in STORIES if not wanted or story.__name__ in wanted]
     failed = 0
-    for story in STORIES:
-        if wanted and story.__name__ not in wanted:
-            continue
-        machines, began = [], time.monotonic()
-
-        def start(files, **how):
-            machines.append(Machine(zinit, work, story.__name__, files, **how))
-            return machines[-1]
-
-        try:
-            story(start)
-            print(f"ok    {story.__name__} ({time.monotonic() - began:.0f} s): {story.__doc__}", flush=True)
-        except (AssertionError, subprocess.TimeoutExpired) as error:
-            failed += 1
-            print(f"FAIL  {story.__name__}: {error}\n--- console:\n{machines[-1].log if machines else ''}---", flush=True)
-        finally:
-            for machine in machines:
-                machine.close()
-    print(f"{len(STORIES) - failed if not wanted else len(wanted) - failed} passed, {failed} failed")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for text, good in pool.map(lambda story: tell(story, zinit, work), stories):
+            print(text, flush=True)
+            failed += not good
+    print(f"{len(stories) - failed} passed, {failed} failed")
     return failed != 0
 
 
