@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAUSE_US = 20000 };
+enum { PAUSE_US = 400000 };
 
 static int has_word(char **words, const char *word)
 {
@@ -24,13 +24,14 @@ static int has_word(char **words, const char *word)
 // 1 in the new process, 0 in the old one, -1 when there is no room.
 static int grow(int session, int daemon)
 {
+	int status = 0;
 	pid_t pid = fork();
 	if (pid > 0 && daemon)
-		waitpid(pid, NULL, 0);
+		waitpid(pid, &status, 0);
 	if (pid)
-		return pid < 0 ? -1 : 0;
+		return pid < 0 || status ? -1 : 0;
 	if (daemon && (pid = fork()))
-		_exit(0);
+		_exit(pid < 0);
 	if (session || daemon)
 		setsid();
 	return 1;

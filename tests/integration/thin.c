@@ -11,15 +11,30 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define CALL(name) { #name, SYS_##name }
+#define CALL(name) \
+	{ \
+#name, SYS_##name \
+	}
 
 static const struct {
 	const char *name;
 	unsigned number;
 } calls[] = {
-	CALL(pidfd_open),	CALL(pidfd_send_signal), CALL(clone3), CALL(close_range),    CALL(openat2),   CALL(statx),
-	CALL(memfd_create),	CALL(epoll_pwait2),	 CALL(dup3),   CALL(timerfd_create), CALL(getrandom), CALL(inotify_init1),
-	CALL(signalfd4),	CALL(renameat2),	 CALL(pipe2),
+	CALL(pidfd_open),
+	CALL(pidfd_send_signal),
+	CALL(clone3),
+	CALL(close_range),
+	CALL(openat2),
+	CALL(statx),
+	CALL(memfd_create),
+	CALL(epoll_pwait2),
+	CALL(dup3),
+	CALL(timerfd_create),
+	CALL(getrandom),
+	CALL(inotify_init1),
+	CALL(signalfd4),
+	CALL(renameat2),
+	CALL(pipe2),
 };
 
 enum { COUNT = sizeof(calls) / sizeof(calls[0]) };
