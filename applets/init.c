@@ -94,7 +94,11 @@ static void reset_signals(void)
 {
 	for (int sig = 1; sig <= SIGRTMAX; sig++) {
 		struct sigaction now;
-		if (sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+		// The C library keeps the first real-time signals to itself; the kernel is asked.
+		const unsigned long default_action[16] = { 0 };
+		if (sigaction(sig, NULL, &now) < 0)
+			syscall(SYS_rt_sigaction, sig, default_action, NULL, _NSIG / 8);
+		else if (now.sa_handler == SIG_IGN)
 			signal(sig, SIG_DFL);
 	}
 }

@@ -3,14 +3,18 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct {
 	enum log_level least;
+	int fd; // stdout, or a description of init's own of the same thing
+	bool socket;
 	int kmsg_fd;
 	log_sink_fn *sink;
 	void *sink_ctx;
-} out = { LOG_INFO, -1, NULL, NULL };
+} out = { .least = LOG_INFO, .fd = -1, .kmsg_fd = -1 };
 
 // As syslog(2) counts them, for /dev/kmsg.
 static const int syslog_level[] = { 7, 6, 4, 3 };
@@ -33,12 +37,31 @@ void log_open_kmsg(void)
 		out.kmsg_fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
-// A terminal stopped by ^S or a full pipe must not stop init; such a line is
-// dropped here and stays in the ring. poll() promises room for PIPE_BUF bytes.
-static void write_if_ready(int fd, const char *line, size_t len)
+// A terminal stopped by ^S or a full pipe must not stop init: terminals and pipes
+// are written through a description of init's own that never waits. What does
+// not fit is dropped here and stays in the ring.
+static void open_own(void)
 {
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) && write(fd, line, len) < 0)
+	struct stat st;
+	if (out.fd >= 0 || fstat(STDOUT_FILENO, &st) < 0)
+		return;
+	out.fd = STDOUT_FILENO;
+	out.socket = S_ISSOCK(st.st_mode);
+	if (!S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode))
+		return;
+	int fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0)
+		out.fd = fd;
+}
+
+static void write_if_ready(const char *line, size_t len)
+{
+	struct pollfd p = { .fd = out.fd, .events = POLLOUT };
+	if (out.socket && send(out.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+	if (out.socket || (out.fd == STDOUT_FILENO && (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))))
+		return;
+	if (write(out.fd, line, len) < 0)
 		return;
 }
 
@@ -64,7 +87,8 @@ void log_write(enum log_level level, const char *fmt, ...)
 	if (out.sink)
 		out.sink(out.sink_ctx, level, line + head, len - (size_t)head);
 	line[len++] = '\n';
-	write_if_ready(STDOUT_FILENO, line, len);
+	open_own();
+	write_if_ready(line, len);
 	if (out.kmsg_fd >= 0)
 		dprintf(out.kmsg_fd, "<%d>%.*s", syslog_level[level], (int)len, line);
 }

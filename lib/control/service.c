@@ -181,6 +181,8 @@ enum wait_for { WAIT_UP, WAIT_SETTLED, WAIT_GONE };
 struct waiting {
 	struct watcher watcher;
 	struct timer limit;
+	struct work forget; // WAIT_GONE: not from inside the service's own news
+	struct super *super;
 	struct rpc_call *call;
 	enum wait_for what;
 	char name[];
@@ -202,6 +204,7 @@ static void answer(struct waiting *w, const struct err *err)
 {
 	super_unwatch(&w->watcher);
 	timer_stop(&w->limit);
+	work_cancel(&w->forget);
 	if (err)
 		rpc_fail(w->call, err, w->name);
 	else
@@ -209,12 +212,13 @@ static void answer(struct waiting *w, const struct err *err)
 	free(w);
 }
 
-static void forget_and_answer(struct waiting *w, struct service *s)
+static void forget_and_answer(struct work *work)
 {
+	struct waiting *w = container_of(work, struct waiting, forget);
+	struct service *s = super_find(w->super, w->name);
 	struct err err;
 	super_unwatch(&w->watcher);
-	int rc = super_forget(s, &err);
-	answer(w, rc < 0 ? &err : NULL);
+	answer(w, s && super_forget(s, &err) < 0 ? &err : NULL);
 }
 
 static void changed(struct watcher *watcher, struct service *s)
@@ -232,7 +236,7 @@ static void changed(struct watcher *watcher, struct service *s)
 			answer(w, rc < 0 ? &err : NULL);
 	} else if (super_is_settled(s)) {
 		if (w->what == WAIT_GONE)
-			forget_and_answer(w, s);
+			work_queue(w->super->loop, &w->forget);
 		else
 			answer(w, NULL);
 	}
@@ -262,7 +266,9 @@ static void wait_for(struct rpc_call *c, struct service *s, enum wait_for what, 
 	}
 	*w = (struct waiting){ .call = kept, .what = what };
 	memcpy(w->name, service_name(s), size);
+	w->super = s->super;
 	w->watcher.fn = changed;
+	work_init(&w->forget, forget_and_answer);
 	timer_init(&w->limit, too_late);
 	if (limit_ms)
 		timer_set(c->server->loop, &w->limit, limit_ms);

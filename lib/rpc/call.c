@@ -12,6 +12,7 @@ struct rpc_batch {
 	char *text; // owned
 	struct json_iter items;
 	struct buf out;
+	struct work go_on; // never from inside an answer: that may be deep in the supervisor
 	bool waiting;
 };
 
@@ -27,8 +28,6 @@ static struct buf *output(struct rpc_call *c)
 	buf_clear(&nowhere);
 	return &nowhere;
 }
-
-static void batch_go_on(struct rpc_batch *b);
 
 // The frame around an answer: a newline alone, a comma in a batch.
 static void begin_answer(struct rpc_call *c)
@@ -64,7 +63,7 @@ static void finish(struct rpc_call *c)
 	free(c->heap);
 	if (b) {
 		b->waiting = false;
-		batch_go_on(b);
+		work_queue(b->server->loop, &b->go_on);
 	}
 }
 
@@ -230,6 +229,11 @@ static void batch_go_on(struct rpc_batch *b)
 		batch_done(b);
 }
 
+static void batch_resume(struct work *w)
+{
+	batch_go_on(container_of(w, struct rpc_batch, go_on));
+}
+
 static void batch_begin(struct rpc_conn *conn, struct span message)
 {
 	struct rpc_batch *b = calloc(1, sizeof(*b));
@@ -243,6 +247,7 @@ static void batch_begin(struct rpc_conn *conn, struct span message)
 		return;
 	}
 	memcpy(text, message.at, message.len);
+	work_init(&b->go_on, batch_resume);
 	b->server = conn->server;
 	b->conn = conn;
 	b->text = text;

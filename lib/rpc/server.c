@@ -45,7 +45,8 @@ static size_t unread(const struct rpc_conn *c)
 
 static bool is_idle(const struct rpc_conn *c)
 {
-	return !unread(c) && list_empty(&c->calls) && list_empty(&c->batches) && list_empty(&c->streams);
+	return !c->unserved && !unread(c) && list_empty(&c->calls) && list_empty(&c->batches) &&
+	       list_empty(&c->streams);
 }
 
 // false: the client has gone.
@@ -131,6 +132,9 @@ static void take_requests(struct rpc_conn *c)
 static void serve(struct rpc_conn *c)
 {
 	take_requests(c);
+	// It stopped because out was full: go on when there is room again, also when
+	// that is now and nothing more comes in.
+	c->unserved = is_full(c) && c->in.len;
 	if (!flush(c) || c->out.failed || c->in.failed) {
 		conn_close(c);
 		return;
@@ -140,7 +144,13 @@ static void serve(struct rpc_conn *c)
 		if (rpc_stream_has_room(st))
 			st->room(st);
 	}
-	if (!flush(c) || (c->eof && is_idle(c)))
+	if (!flush(c)) {
+		conn_close(c);
+		return;
+	}
+	if (c->unserved && !is_full(c))
+		work_queue(c->server->loop, &c->more);
+	if (c->eof && is_idle(c))
 		conn_close(c);
 	else
 		want(c);

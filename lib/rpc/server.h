@@ -48,6 +48,7 @@ struct rpc_conn {
 	struct list streams; // what sends on its own; see rpc_stream
 	struct list batches; // batches with a call that is kept
 	struct work more; // requests that wait for room in out
+	bool unserved; // requests in `in` wait for room in `out`
 	bool eof; // the client sends nothing more
 	bool too_big; // the rest of an oversized request is being skipped
 	struct ucred peer;

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include <signal.h>
 
-enum { PROGRESS_MS = 5000, SWEEP_STEP_MS = 100, SWEEP_GRACE_MS = 5000 };
+enum { PROGRESS_MS = 5000, SWEEP_STEP_MS = 100, SWEEP_GRACE_MS = 5000, SWEEP_LIMIT_MS = 10000 };
 
 static bool is_alive(const struct service *s)
 {
@@ -45,18 +45,26 @@ static void mark_gone(struct service *s)
 	}
 }
 
-static void finish(struct super *u);
-
 void halt_service(struct service *s)
 {
 	stop_if_free(s);
-	finish(s->super);
+	halt_finish(s->super);
 }
 
 void halt_check(struct service *s)
 {
 	if (!s->gone && !s->holders && !is_alive(s))
 		svc_todo(s, TODO_HALT);
+}
+
+// A process that even SIGKILL does not end must not keep a machine from its end.
+void halt_give_up(struct service *s)
+{
+	if (!s->super->halting || s->gone)
+		return;
+	log_error("service '%s' cannot be ended: going on without it", service_name(s));
+	mark_gone(s);
+	halt_finish(s->super);
 }
 
 // What a removed service held is let go.
@@ -66,28 +74,61 @@ void halt_removed(struct service *s)
 		mark_gone(s);
 }
 
+static void let_go(struct service *s)
+{
+	s->holders = 0;
+	s->halt_asked = false;
+	svc_todo(s, TODO_HALT);
+}
+
+static bool has_stuck_dependency(const struct service *s)
+{
+	for (size_t i = 0; i < s->def->nedges; i++) {
+		const struct service *on = s->def->edges[i].to->svc;
+		if (on && !on->gone && !on->below)
+			return true;
+	}
+	return false;
+}
+
+// Marks what only lies below a cycle: peeled off from the bottom until nothing
+// but cycles, and what joins them, is left.
+static void mark_below(struct super *u)
+{
+	for (bool moved = true; moved;) {
+		moved = false;
+		list_for (pos, &u->services) {
+			struct service *s = list_entry(pos, struct service, link);
+			if (s->gone || s->below || has_stuck_dependency(s))
+				continue;
+			s->below = true;
+			moved = true;
+		}
+	}
+}
+
 // Nothing moves and something is left: only cycles do that. First those without
-// processes are let go, since that may free the rest in order; then all.
+// processes are let go, since that may free the rest in order; then the cycles.
 static void break_cycles(struct super *u)
 {
 	bool dead = false;
 	list_for (pos, &u->services) {
 		struct service *s = list_entry(pos, struct service, link);
-		if (!s->gone && !s->rec.pid && !svc_has_left(s)) {
-			dead = true;
-			s->holders = 0;
-			svc_todo(s, TODO_HALT);
-		}
+		s->below = false;
+		if (s->gone || s->rec.pid || svc_has_left(s))
+			continue;
+		dead = true;
+		let_go(s);
 	}
 	if (dead)
 		return;
+	mark_below(u);
 	list_for (pos, &u->services) {
 		struct service *s = list_entry(pos, struct service, link);
-		if (!s->gone) {
-			log_warn("service '%s' is in a cycle of `after`: stopped without its order", service_name(s));
-			s->holders = 0;
-			svc_todo(s, TODO_HALT);
-		}
+		if (s->gone || s->below)
+			continue;
+		log_warn("service '%s' is in a cycle of `after`: stopped without its order", service_name(s));
+		let_go(s);
 	}
 }
 
@@ -95,7 +136,10 @@ static void sweep(struct super *u)
 {
 	uint64_t spent = u->loop->now_ms - u->halt_since_ms;
 	int sig = spent >= SWEEP_GRACE_MS ? SIGKILL : u->halt_round ? 0 : SIGTERM;
-	if (!kin_sweep(u, sig)) {
+	bool left = kin_sweep(u, sig);
+	if (left && spent >= SWEEP_LIMIT_MS)
+		log_error("some processes cannot be ended: going on without them");
+	if (!left || spent >= SWEEP_LIMIT_MS) {
 		timer_stop(&u->halt_timer);
 		u->halt_over = true;
 		u->on_halted(u->on_halted_ctx);
@@ -106,9 +150,9 @@ static void sweep(struct super *u)
 	timer_set(u->loop, &u->halt_timer, SWEEP_STEP_MS);
 }
 
-static void finish(struct super *u)
+void halt_finish(struct super *u)
 {
-	if (u->halt_over || u->sweeping)
+	if (!u->halting || u->halt_over || u->sweeping)
 		return;
 	if (u->nwaiting) {
 		if (!u->nstopping && !u->nhalt_todo)
@@ -183,5 +227,5 @@ void super_shutdown(struct super *u, enum halt_mode mode)
 	}
 	list_for (pos, &u->services)
 		stop_if_free(list_entry(pos, struct service, link));
-	finish(u);
+	halt_finish(u);
 }

@@ -210,9 +210,10 @@ static void attribute(struct super *u)
 
 // ---- the list of members ----
 
-static bool counts(const struct service *s, bool detached)
+// A launcher's own run ends whole; what earlier runs left on purpose lives on.
+static bool counts(const struct service *s, bool detached, bool recent)
 {
-	return !detached || s->def->kill == UNIT_KILL_TREE || s->launcher;
+	return !detached || s->def->kill == UNIT_KILL_TREE || (s->launcher && recent);
 }
 
 static void reserve(struct super *u, size_t want)
@@ -236,7 +237,7 @@ static void remember(struct super *u)
 	reserve(u, u->tree.len);
 	list_for (pos, &u->services) {
 		struct service *s = list_entry(pos, struct service, link);
-		s->left = s->detached = 0;
+		s->left = s->detached = s->launched = 0;
 	}
 	size_t n = 0, old = 0;
 	for (size_t i = 0; i < u->tree.len && n < u->members_cap; i++) {
@@ -248,16 +249,21 @@ static void remember(struct super *u)
 			old++;
 		const struct member *m = &u->members[old];
 		bool same = old < u->nmembers && m->pid == p->pid && m->start == p->start;
+		bool recent = p->start >= s->start_ticks;
+		bool in_group = p->pgrp == (s->rec.pid ? s->rec.pid : s->rec.exit_pid);
 		u->members_next[n++] = (struct member){
 			.pid = p->pid,
 			.start = p->start,
 			.svc = s,
 			.detached = p->mark == MARK_DETACHED,
-			.signalled = same && m->signalled,
-			.in_group = p->pgrp == (s->rec.pid ? s->rec.pid : s->rec.exit_pid),
+			// Who left the group between the snapshot and the signal has not had it.
+			.signalled = same && m->signalled && m->in_group == in_group,
+			.in_group = in_group,
+			.recent = recent,
 		};
 		s->detached += p->mark == MARK_DETACHED;
-		s->left += counts(s, p->mark == MARK_DETACHED);
+		s->launched += p->mark == MARK_DETACHED && recent;
+		s->left += counts(s, p->mark == MARK_DETACHED, recent);
 	}
 	struct member *list = u->members;
 	u->members = u->members_next;
@@ -323,7 +329,7 @@ static void signal_members(struct service *s, int sig, bool again)
 	struct super *u = s->super;
 	for (size_t i = 0; i < u->nmembers; i++) {
 		struct member *m = &u->members[i];
-		if (m->svc != s || !counts(s, m->detached) || (m->signalled && !again))
+		if (m->svc != s || !counts(s, m->detached, m->recent) || (m->signalled && !again))
 			continue;
 		m->signalled = true;
 		tree_signal(m->pid, m->start, sig);
@@ -360,7 +366,7 @@ static void kill_once(struct service *s)
 	signal_members(s, SIGKILL, true);
 }
 
-enum { KILL_AGAIN_MS = 200 };
+enum { KILL_AGAIN_MS = 200, GIVE_UP_MS = 10000, LOOK_AGAIN_MS = 200 };
 
 // Looked at twice: what was forked while the first signals went out is in the
 // second snapshot. What still escapes is met again by the timer.
@@ -369,12 +375,18 @@ void kin_kill(struct service *s)
 	if (!s->killing)
 		log_warn("service '%s' did not end within its grace of %llu s: killed", service_name(s),
 			(unsigned long long)(s->def->grace_ms / 1000));
+	if (!s->killing)
+		s->killed_ms = s->super->loop->now_ms;
 	s->killing = true;
 	scan(s->super);
 	kill_once(s);
 	scan(s->super);
 	kill_once(s);
 	timer_set(s->super->loop, &s->grace, KILL_AGAIN_MS);
+	if (!s->rec.pid && !svc_has_left(s))
+		svc_todo(s, TODO_CLEAR);
+	else if (s->super->loop->now_ms - s->killed_ms > GIVE_UP_MS)
+		halt_give_up(s);
 }
 
 void kin_forget(struct service *s)
@@ -408,10 +420,26 @@ static void settle_one(struct service *s, bool calm)
 		s->test_group = 0;
 	if (!is_ending(s) || s->rec.pid)
 		return;
-	if (s->left && s->signalled)
+	if (s->left && !s->signalled)
+		kin_end(s);
+	else if (s->left)
 		signal_members(s, s->killing ? SIGKILL : s->def->stop_signal, s->killing);
 	if (!svc_has_left(s))
 		svc_todo(s, TODO_CLEAR);
+}
+
+// A leftover whose parent has detached itself is not init's child: its end is
+// seen only by looking.
+static void look_again(struct super *u)
+{
+	list_for (pos, &u->services) {
+		const struct service *s = list_entry(pos, struct service, link);
+		if (is_ending(s) && !s->rec.pid && s->left) {
+			timer_set(u->loop, &u->again, LOOK_AGAIN_MS);
+			return;
+		}
+	}
+	timer_stop(&u->again);
 }
 
 void kin_settle(struct super *u)
@@ -426,6 +454,17 @@ void kin_settle(struct super *u)
 		u->nmembers = u->nending ? u->nmembers : 0;
 	list_for (pos, &u->services)
 		settle_one(list_entry(pos, struct service, link), calm);
+	look_again(u);
+}
+
+static void look(struct timer *t)
+{
+	kin_settle(container_of(t, struct super, again));
+}
+
+void kin_init(struct super *u)
+{
+	timer_init(&u->again, look);
 }
 
 // ---- the last sweep ----

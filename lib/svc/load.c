@@ -173,7 +173,7 @@ static int find_file(int dir_fd, const char *name, struct found *f)
 {
 	static const char *const ends[] = { ".yaml", ".yml" };
 	for (size_t i = 0; i < 2; i++) {
-		struct stat st;
+		struct stat st = { 0 };
 		snprintf(f->file, sizeof(f->file), "%s%s", name, ends[i]);
 		if (fstatat(dir_fd, f->file, &st, 0) == 0 || errno != ENOENT) {
 			f->stamp = stamp_of(&st);

@@ -205,7 +205,7 @@ static int open_stream(struct super *u, struct stream *st)
 		char path[40];
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", st->source.fd);
 		int fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd >= 0)
+		if (fd >= 0 || (errno != ENOENT && errno != ENOTDIR))
 			return fd;
 		drain(st);
 		close_stream(u->loop, st);
@@ -349,6 +349,9 @@ void run_spawn(struct service *s)
 	// session takes the place of theirs.
 	if (s->def->oneshot && s->rec.exited)
 		kin_before_stop(s);
+	if (u->null_fd < 0) // /dev may have come later than init
+		u->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	s->start_ticks = tree_now();
 	int join_fd = kin_joiner(s);
 	pid_t pid = spawn(s, s->def->argv, s->streams, join_fd, &e);
 	if (join_fd >= 0)

@@ -119,6 +119,8 @@ struct service {
 	pid_t test_group; // its session, until what it left is ended
 	bool leader_gone, test_gone; // which exits wait in super.exits
 	uint64_t reap_ticks; // when the last leader or test was reaped
+	uint64_t start_ticks; // when the leader was started
+	uint64_t killed_ms; // when SIGKILL went out first
 	uint64_t end_ticks; // when the stop signal went out
 	uint64_t file_stamp; // of the file as it was loaded
 	const char *file_news; // "removed", "changed" or NULL, as seen at news_ms
@@ -126,6 +128,7 @@ struct service {
 	uint32_t nblock; // edges whose target is not satisfied
 	uint32_t holders; // shutdown: dependents that are not gone yet
 	uint32_t left; // living processes of the run besides the leader, to be ended with it
+	uint32_t launched; // of the detached: started by this run
 	uint32_t detached; // living processes that left on purpose
 	bool satisfied; // counts as met for dependents
 	bool launcher; // this run's detached processes are ended too
@@ -134,6 +137,7 @@ struct service {
 	bool test_ran; // banner of the test is written
 	bool busy; // BLOCKED for want of a resource, not of `after`
 	bool halt_asked; // shutdown: has been told to stop
+	bool below; // shutdown: only lies below a cycle, see halt.c
 	bool gone; // shutdown: nothing of it is left, its `after` may stop
 	uint8_t todo; // enum service_todo
 	char *reason; // why it is in this state, for people; or NULL

@@ -74,7 +74,7 @@ static void do_work(struct work *w)
 		svc_event(s, EV_START);
 	if (todo & TODO_CLEAR && !svc_has_left(s))
 		svc_event(s, EV_CLEAR);
-	if (todo & TODO_READY && !s->nblock && !s->busy)
+	if (todo & TODO_READY && !s->nblock && !timer_is_set(&s->delay))
 		svc_event(s, EV_READY);
 	if (todo & TODO_HALT)
 		halt_service(s);
@@ -214,7 +214,7 @@ void svc_event(struct service *s, enum event ev)
 	bool cooling = s->rec.phase == PHASE_COOLING || s->rec.phase == PHASE_ENDING;
 	struct facts f = facts_of(s);
 	struct step step = svc_next(s->rec.phase, ev, &f);
-	if (s->next_def && (step.next == PHASE_IDLE || step.next == PHASE_BLOCKED)) {
+	if (s->next_def && !s->super->halting && (step.next == PHASE_IDLE || step.next == PHASE_BLOCKED)) {
 		adopt_def(s);
 		f = facts_of(s);
 		step = svc_next(s->rec.phase, ev, &f);
@@ -259,13 +259,13 @@ static void note_exit(void *ctx, pid_t pid, struct exit_status how)
 static void find_launcher(struct service *s)
 {
 	bool quick = s->super->loop->now_ms - s->rec.started_ms < LAUNCHER_MS;
-	if (s->def->oneshot || !quick || s->rec.how.signaled || s->rec.how.value || !s->detached)
+	if (s->def->oneshot || !quick || s->rec.how.signaled || s->rec.how.value || !s->launched)
 		return;
 	s->launcher = true;
-	s->left += s->def->kill == UNIT_KILL_TREE ? 0 : s->detached;
+	s->left += s->def->kill == UNIT_KILL_TREE ? 0 : s->launched;
 	log_warn("service '%s' seems to go to the background: it ended at once and left %u processes, which are "
 		 "ended too; run it in the foreground, or as a oneshot",
-		service_name(s), s->detached);
+		service_name(s), s->launched);
 }
 
 static void leader_exit(struct service *s)
@@ -388,6 +388,7 @@ int super_init(struct super *u, struct loop *l, const struct super_options *o, s
 	u->cgroups = o->cgroups && cgroup_init(!o->container);
 	halt_init(u);
 	run_init(u);
+	kin_init(u);
 	return 0;
 }
 
@@ -470,5 +471,6 @@ int super_forget(struct service *s, struct err *err)
 	ring_owner_put(s->lines);
 	free(s->reason);
 	free(s);
+	halt_finish(u);
 	return 0;
 }

@@ -33,6 +33,7 @@ struct member {
 	bool detached; // left on purpose: own session, and adopted
 	bool signalled; // has had the stop signal
 	bool in_group; // in the leader's process group
+	bool recent; // younger than the leader: of this run
 	uint64_t start;
 	struct service *svc;
 };
@@ -56,6 +57,7 @@ struct super {
 	uint64_t scan_turn; // loop turn of the snapshot that members come from
 	uint64_t calm_turn; // loop turn in which init had no adopted children
 	uint64_t looked_ms; // when kin_look() last looked
+	struct timer again; // leftovers whose end brings no SIGCHLD
 	unsigned nending; // services in STOPPING, COOLING or ENDING
 
 	char **base_env; // inherited, then /etc/environment
@@ -169,6 +171,7 @@ void run_drain(struct service *s); // what the pipes hold now
 int run_prepare(struct service *s, const struct def *d); // memory for a definition
 void run_release(struct service *s);
 
+void kin_init(struct super *u);
 void kin_look(struct super *u); // counts what has detached itself, for status; now and then
 void kin_before_stop(struct service *s);
 void kin_begin_halt(struct super *u);
@@ -187,4 +190,6 @@ void halt_init(struct super *u);
 void halt_service(struct service *s);
 void halt_check(struct service *s); // shutdown: may others stop now?
 void halt_removed(struct service *s);
+void halt_give_up(struct service *s);
+void halt_finish(struct super *u); // sweeps when no service is left
 void halt_reaped(struct super *u);

@@ -271,7 +271,6 @@ def test_two_unknown_names_do_not_let_a_dependency_end_early(daemon):
     assert lines_of(trace) == ["app", "db"]
 
 
-@pytest.mark.xfail(strict=True, reason="what lies below a cycle is stopped together with the cycle, not after it")
 def test_a_cycle_ends_in_order_as_far_as_there_is_one(daemon):
     """a and b wait for each other but once ran; top hangs on them, bottom below them."""
     trace = daemon.path("trace")
