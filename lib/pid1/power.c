@@ -55,7 +55,7 @@ static bool is_virtual(const char *type)
 
 static void let_go(const char *path)
 {
-	if (strcmp(path, "/") && umount2(path, 0) == 0)
+	if (strcmp(path, "/") != 0 && umount2(path, 0) == 0)
 		return;
 	if (mount(NULL, path, NULL, MS_REMOUNT | MS_RDONLY, NULL) < 0 && errno != EINVAL && errno != EROFS)
 		log_warn("cannot unmount %s or make it read-only: %s", path, strerror(errno));
