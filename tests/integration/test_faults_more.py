@@ -303,7 +303,7 @@ def test_system_calls_that_old_kernels_lack(daemon, tmp_path, missing):
     trace = daemon.path("trace")
     daemon.service("one", sh(f"echo one >> {trace}"), oneshot=True)
     daemon.service("a", sh(f"echo a >> {trace}; echo hello; setsid sleep 1001 & trap 'sleep 0.2; exit 0' TERM; "
-                           "sleep 1002 & while :; do wait; done"), after=["one"], test="true")
+                           "sleep 1002 & while :; do wait; done"), after=["one"], test=f"grep -qx a {trace}")
     daemon.service("deaf", sh(f"echo deaf >> {trace}; trap '' TERM; setsid sleep 1003 & exec sleep 1004"), after=["a"],
                    shutdown_timeout=1)
     daemon.service("d", sh("(setsid sleep 1005 &); exec sleep 1006"), kill="tree", log="none")
