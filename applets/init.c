@@ -7,12 +7,13 @@
 #include "proc/spawn.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -206,6 +207,22 @@ static void keep_heap_small(void)
 #endif
 }
 
+// Code that only the start needed is unmapped; what is called again comes back
+// from the file. Segments that were never writable hold nothing of our own.
+static int drop_segments(struct dl_phdr_info *info, size_t size, void *ctx)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	(void)size;
+	(void)ctx;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *h = &info->dlpi_phdr[i];
+		uintptr_t from = (info->dlpi_addr + h->p_vaddr) / page * page;
+		if (h->p_type == PT_LOAD && !(h->p_flags & PF_W))
+			madvise((void *)from, info->dlpi_addr + h->p_vaddr + h->p_memsz - from, MADV_DONTNEED);
+	}
+	return 0;
+}
+
 static int start(const struct super_options *o, struct err *err)
 {
 	sigset_t set;
@@ -266,6 +283,7 @@ static int run(struct cli *cli)
 		return fail("%s", err.text);
 	}
 	super_load_dir(&d.super);
+	dl_iterate_phdr(drop_segments, NULL);
 	loop_run(&d.loop);
 	rpc_flush_all(&d.server);
 	if (machine)
