@@ -6,7 +6,7 @@
 	{ \
 #param, PARAM_##type, required \
 	}
-#define METHOD(method, ...) \
+#define METHOD(method, flags, ...) \
 	{ #method, method, { __VA_ARGS__ }, sizeof((struct param_spec[]){ __VA_ARGS__ }) / sizeof(struct param_spec) },
 #define ALIAS(old_name, name)
 static const struct rpc_method methods[] = {

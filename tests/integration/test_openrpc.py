@@ -23,7 +23,7 @@ def source(path):
 def methods_def():
     """{name: [(parameter, type, required)]} and {old name: name}."""
     text = source("lib/rpc/methods.def")
-    rows = re.findall(r"^METHOD\((\w+)((?:,\s*P\([^()]*\))*)\)", text, re.M)
+    rows = re.findall(r"^METHOD\((\w+), (?:READS|CHANGES)(?: \| (?:SLOW|STREAM))?((?:,\s*P\([^()]*\))*)\)", text, re.M)
     assert len(rows) == text.count("METHOD("), "a row that this test cannot read"
     methods = {name: [(param, kind, need == "REQ") for param, kind, need in
                       re.findall(r"P\((\w+),\s*(\w+),\s*(REQ|OPT)\)", params)] for name, params in rows}
