@@ -151,6 +151,8 @@ const char *nearest(const char *word, const char *const *names, size_t n)
 	size_t least = strlen(word) <= 4 ? 2 : strlen(word) / 3 + 1;
 	for (size_t i = 0; i < n; i++) {
 		size_t d = distance(word, names[i]);
+		if (d >= strlen(word)) // not one letter the same
+			continue;
 		if (d < least || (d == least && !best)) {
 			least = d;
 			best = names[i];

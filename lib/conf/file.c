@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "conf/load.h"
 #include "conf/unit.h"
 #include "conf/yaml.h"
 
@@ -102,22 +103,45 @@ static int fail_read(const char *file, struct err *err)
 	return err_set(err, ERR_CONFIG, "%s: %s", file, strerror(errno));
 }
 
-int unit_load(int dirfd, const char *file, struct unit *u, unit_warn_fn *warn, void *ctx, struct err *err)
+static int read_file(int dirfd, const char *file, struct content *c, struct err *err)
 {
-	struct content c = { 0 };
 	int fd = open_regular(dirfd, file, err);
 	int rc;
 
-	*u = (struct unit){ 0 };
 	if (fd < 0)
 		return -1;
-	rc = read_content(fd, &c);
+	rc = read_content(fd, c);
 	if (rc < 0)
 		fail_read(file, err);
 	close(fd);
+	return rc;
+}
+
+int unit_load(int dirfd, const char *file, struct unit *u, unit_warn_fn *warn, void *ctx, struct err *err)
+{
+	struct content c = { 0 };
+	int rc = read_file(dirfd, file, &c, err);
+
+	*u = (struct unit){ 0 };
 	if (rc == 0)
 		rc = unit_parse(c.bytes, c.len, file, u, warn, ctx, err);
 	free(c.bytes);
+	return rc;
+}
+
+int unit_check(int dirfd, const char *file, struct unit *u, unit_finding_fn *say, void *ctx)
+{
+	struct content c = { 0 };
+	struct err err = { 0 };
+	struct notes notes = { .label = file, .err = &err, .say = say, .ctx = ctx };
+	int rc = read_file(dirfd, file, &c, &err);
+
+	*u = (struct unit){ 0 };
+	if (rc == 0)
+		rc = load_bytes(c.bytes, c.len, u, &notes);
+	free(c.bytes);
+	if (rc < 0 && (!notes.nfail || err.code == ERR_INTERNAL)) // without a place: "file: text"
+		say(ctx, true, 0, 0, err.text + strlen(file) + 2);
 	return rc;
 }
 

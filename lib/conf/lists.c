@@ -43,7 +43,7 @@ static void drop_duplicates(const struct loader *l, const struct field *f, struc
 			continue;
 		e[keep_last ? i - 1 : i].is_dropped = true;
 		if (keep_last)
-			notes_warn(l->notes, e[i].node->line, e[i].node->column,
+			notes_lost(l->notes, e[i].node->line, e[i].node->column,
 				"%s.%s: set twice, the last one counts", f->key,
 				notes_show(e[i].name, strlen(e[i].name), shown));
 	}
@@ -73,41 +73,55 @@ static void warn_name(const struct loader *l, const struct field *f, const struc
 	char shown[NOTES_SHOWN];
 
 	if (problem)
-		notes_warn(l->notes, n->line, n->column, "%s: no service can be called '%s': %s", f->key,
+		notes_lost(l->notes, n->line, n->column, "%s: no service can be called '%s': %s", f->key,
 			notes_show(n->text, n->len, shown), problem);
 }
 
+static int check_item(const struct loader *l, const struct field *f, const struct node *n, uint32_t i)
+{
+	if (n->kind != NODE_SCALAR)
+		return fail_item(l, f, n, i, node_what(n));
+	if (n->len == 0)
+		return fail_item(l, f, n, i, "an empty item");
+	warn_name(l, f, n);
+	return 0;
+}
+
+// Returns how many entries were filled, or -1.
 static int read_names(const struct loader *l, const struct field *f, const struct node *list, struct entry *e)
 {
 	uint32_t at = list->first;
+	int n = 0;
 
 	for (uint32_t i = 0; i < list->count; i++) {
-		const struct node *n = &l->tree->nodes[at];
+		const struct node *item = &l->tree->nodes[at];
 
-		if (n->kind != NODE_SCALAR)
-			return fail_item(l, f, n, i, node_what(n));
-		if (n->len == 0)
-			return fail_item(l, f, n, i, "an empty item");
-		warn_name(l, f, n);
-		e[i] = (struct entry){ .name = n->text, .node = n };
-		at = n->next;
+		if (check_item(l, f, item, i) == 0)
+			e[n++] = (struct entry){ .name = item->text, .node = item };
+		else if (!notes_go_on(l->notes))
+			return -1;
+		at = item->next;
 	}
-	return 0;
+	return n;
 }
 
 static int store_names(const struct loader *l, const struct entry *e, size_t n, void *member)
 {
 	char ***names = member;
 	char **kept = blocks_alloc(&l->unit->blocks, (n + 1) * sizeof(*kept));
+	struct unit_place *places = blocks_alloc(&l->unit->blocks, (n + 1) * sizeof(*places));
 	size_t count = 0;
 
-	if (!kept)
+	if (!kept || !places)
 		return notes_fail_memory(l->notes);
 	for (size_t i = 0; i < n; i++) {
-		if (!e[i].is_dropped)
-			kept[count++] = e[i].name;
+		if (e[i].is_dropped)
+			continue;
+		places[count] = (struct unit_place){ e[i].node->line, e[i].node->column };
+		kept[count++] = e[i].name;
 	}
 	*names = count ? kept : NULL;
+	l->unit->after_places = places;
 	l->unit->nafter = count;
 	return 0;
 }
@@ -126,16 +140,20 @@ static int set_one_name(const struct loader *l, const struct field *f, const str
 int set_NAMES(const struct loader *l, const struct field *f, const struct node *n, void *member)
 {
 	struct entry *e;
+	int count;
 
 	if (n->kind == NODE_SCALAR)
 		return set_one_name(l, f, n, member);
 	if (n->kind != NODE_LIST)
 		return value_fail(l, f, n, "a list of service names");
 	e = new_entries(l, n->count);
-	if (!e || read_names(l, f, n, e) < 0)
+	if (!e)
 		return -1;
-	drop_duplicates(l, f, e, n->count, false);
-	return store_names(l, e, n->count, member);
+	count = read_names(l, f, n, e);
+	if (count < 0)
+		return -1;
+	drop_duplicates(l, f, e, (size_t)count, false);
+	return store_names(l, e, (size_t)count, member);
 }
 
 // ---- env ----
@@ -161,7 +179,7 @@ static int check_var(const struct loader *l, const struct field *f, const struct
 		return fail_var(l, f, name, value, node_what(value), "a string");
 	if (name->len && !strchr(name->text, '='))
 		return 1;
-	notes_warn(l->notes, name->line, name->column, "%s: a variable whose name is empty or holds '=' is left out",
+	notes_lost(l->notes, name->line, name->column, "%s: a variable whose name is empty or holds '=' is left out",
 		f->key);
 	return 0;
 }
@@ -178,7 +196,7 @@ static int read_vars(const struct loader *l, const struct field *f, const struct
 		const struct node *value = &nodes[name->next];
 		int rc = check_var(l, f, name, value);
 
-		if (rc < 0)
+		if (rc < 0 && !notes_go_on(l->notes))
 			return -1;
 		if (rc > 0)
 			e[n++] = (struct entry){ .name = name->text, .value = value->text, .node = name };

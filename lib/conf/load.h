@@ -1,4 +1,4 @@
-// Between unit.c (which key is this?) and values.c (what is its value?).
+// Between file.c (bytes), unit.c (which key is this?) and values.c (what is its value?).
 #pragma once
 #include "conf/notes.h"
 #include "conf/unit.h"
@@ -29,5 +29,7 @@ struct field {
 	int set_##type(const struct loader *l, const struct field *f, const struct node *n, void *member);
 #include "conf/fields.def"
 
+// What unit_parse() does, with all of `notes` set; *u is left as far as it came.
+int load_bytes(const char *bytes, size_t len, struct unit *u, struct notes *notes);
 // "key: a list, expected ...": -1.
 int value_fail(const struct loader *l, const struct field *f, const struct node *n, const char *expected);

@@ -169,16 +169,16 @@ static void warn_unknown(struct keys *k, const char *section, const struct node 
 	notes_show(key->text, key->len, shown);
 	guess = guess_key(section, key);
 	if (is_repeated(k, map, key))
-		notes_warn(notes, key->line, key->column, "%s: unknown key, and set twice", shown);
+		notes_lost(notes, key->line, key->column, "%s: unknown key, and set twice", shown);
 	else if (!section && is_dotted(key->text))
-		notes_warn(notes, key->line, key->column,
+		notes_lost(notes, key->line, key->column,
 			"%s: unknown key, write '%s:' on a line of its own below '%.*s:'", shown,
 			strchr(shown, '.') + 1, (int)strcspn(shown, "."), shown);
 	else if (guess.name)
-		notes_warn(notes, key->line, key->column, "%s: unknown key, did you mean '%.*s'?", shown,
+		notes_lost(notes, key->line, key->column, "%s: unknown key, did you mean '%.*s'?", shown,
 			(int)strcspn(guess.name, "."), guess.name);
 	else
-		notes_warn(notes, key->line, key->column, "%s: unknown key", shown);
+		notes_lost(notes, key->line, key->column, "%s: unknown key", shown);
 }
 
 // ---- the maps ----
@@ -208,6 +208,19 @@ static int load_field(struct keys *k, const struct field *f, const struct node *
 	return f->set(&k->load, f, value, (char *)k->load.unit + f->offset);
 }
 
+static int load_below(struct keys *k, const struct node *section, const struct node *map, const struct node *name)
+{
+	const struct field *f;
+
+	if (check_key(k, name) < 0)
+		return -1;
+	f = find_field(section->text, name->text);
+	if (f)
+		return load_field(k, f, name, &k->load.tree->nodes[name->next]);
+	warn_unknown(k, section->text, map, name);
+	return 0;
+}
+
 static int load_section(struct keys *k, const struct node *key, const struct node *map)
 {
 	const struct node *nodes = k->load.tree->nodes;
@@ -220,17 +233,10 @@ static int load_section(struct keys *k, const struct node *key, const struct nod
 			"%s: %s, expected a map such as {stop: SIGTERM}", key->text, node_what(map));
 	for (uint32_t i = 0; i < map->count / 2; i++) {
 		const struct node *name = &nodes[at];
-		const struct node *value = &nodes[name->next];
-		const struct field *f;
 
-		if (check_key(k, name) < 0)
+		if (load_below(k, key, map, name) < 0 && !notes_go_on(k->load.notes))
 			return -1;
-		f = find_field(key->text, name->text);
-		if (!f)
-			warn_unknown(k, key->text, map, name);
-		else if (load_field(k, f, name, value) < 0)
-			return -1;
-		at = value->next;
+		at = nodes[name->next].next;
 	}
 	return 0;
 }
@@ -260,10 +266,16 @@ static int fail_exec(struct keys *k)
 	uint32_t at = nodes->first;
 
 	for (uint32_t i = 0; i < nodes->count / 2; i++) {
-		if (strcmp(nodes[at].text, "exec") == 0)
-			return notes_fail(k->load.notes, nodes[at].line, nodes[at].column,
-				"exec: empty, expected the command line to run");
-		at = nodes[nodes[at].next].next;
+		const struct node *value = &nodes[nodes[at].next];
+
+		if (nodes[at].kind != NODE_SCALAR || strcmp(nodes[at].text, "exec") != 0) {
+			at = value->next;
+			continue;
+		}
+		if (value->kind != NODE_SCALAR || (value->len && !node_is_null(value)))
+			return -1; // refused, which has been said
+		return notes_fail(k->load.notes, nodes[at].line, nodes[at].column,
+			"exec: empty, expected the command line to run");
 	}
 	return notes_fail(k->load.notes, nodes->line, nodes->column, "exec: missing, expected the command line to run");
 }
@@ -284,11 +296,13 @@ static int load_document(struct keys *k)
 		const struct node *key = &t->nodes[at];
 		const struct node *value = &t->nodes[key->next];
 
-		if (load_pair(k, key, value) < 0)
+		if (load_pair(k, key, value) < 0 && !notes_go_on(k->load.notes))
 			return -1;
 		at = value->next;
 	}
-	return k->load.unit->exec.text ? 0 : fail_exec(k);
+	if (!k->load.unit->exec.text)
+		return fail_exec(k);
+	return k->load.notes->nfail ? -1 : 0;
 }
 
 // ---- the outside ----
@@ -310,16 +324,21 @@ static int parse(const char *bytes, size_t len, struct unit *u, struct notes *no
 	return rc;
 }
 
+int load_bytes(const char *bytes, size_t len, struct unit *u, struct notes *notes)
+{
+	set_defaults(u);
+	if (len > UNIT_FILE_MAX)
+		return err_set(notes->err, ERR_CONFIG, "%s: more than %d bytes, expected a service file", notes->label,
+			UNIT_FILE_MAX);
+	return parse(bytes, len, u, notes);
+}
+
 int unit_parse(const char *bytes, size_t len, const char *label, struct unit *u, unit_warn_fn *warn, void *ctx,
 	struct err *err)
 {
 	struct notes notes = { .label = label, .err = err, .warn = warn, .ctx = ctx };
 
-	set_defaults(u);
-	if (len > UNIT_FILE_MAX)
-		return err_set(
-			err, ERR_CONFIG, "%s: more than %d bytes, expected a service file", label, UNIT_FILE_MAX);
-	if (parse(bytes, len, u, &notes) == 0)
+	if (load_bytes(bytes, len, u, &notes) == 0)
 		return 0;
 	unit_release(u);
 	return -1;

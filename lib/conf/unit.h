@@ -10,12 +10,18 @@ struct err;
 enum unit_log { UNIT_LOG_RING, UNIT_LOG_NONE, UNIT_LOG_STDOUT };
 enum unit_kill { UNIT_KILL_ATTACHED, UNIT_KILL_TREE };
 
+// A place in the file, both from 1.
+struct unit_place {
+	unsigned line, column;
+};
+
 // A command line: the text of the file and what the shell rules make of it.
 struct unit_command {
 	char *text; // NULL = key not set
 	char **argv; // NULL-terminated, argc >= 1; NULL when the text makes no command
 	size_t argc;
 	char *broken; // why it makes none (an open quote with its position; only a comment); else NULL
+	struct unit_place place;
 };
 
 struct unit_var {
@@ -33,7 +39,9 @@ struct unit {
 	int stop_signal; // number, SIGTERM when not set
 	uint64_t shutdown_timeout; // seconds, never 0 after a load
 	char *dir; // NULL = "/"
+	struct unit_place dir_place;
 	char **after; // as written, without duplicates
+	struct unit_place *after_places;
 	size_t nafter;
 	struct unit_var *env; // in the order of the file, names unique
 	size_t nenv;
@@ -54,6 +62,15 @@ int unit_parse(const char *bytes, size_t len, const char *label, struct unit *u,
 // UNIT_FILE_MAX bytes and parses them. Same returns as unit_parse().
 int unit_load(int dirfd, const char *file, struct unit *u, unit_warn_fn *warn, void *ctx, struct err *err);
 void unit_release(struct unit *u);
+
+// What is found in a file. An error: it is refused, or a part of it has no
+// effect. Else it works, but is not how it should be written. line 0: the file
+// as a whole.
+typedef void unit_finding_fn(void *ctx, bool is_error, unsigned line, unsigned column, const char *text);
+// As unit_load(), but tells everything that it finds, not only the first error.
+// 0, or -1 for a file that unit_load() refuses, or without memory. *u then holds
+// what could be read; unit_release() either way.
+int unit_check(int dirfd, const char *file, struct unit *u, unit_finding_fn *say, void *ctx);
 
 #define UNIT_FILE_MAX (1024 * 1024)
 #define UNIT_NAME_MAX 128

@@ -31,6 +31,7 @@ int set_TEXT(const struct loader *l, const struct field *f, const struct node *n
 		notes_warn(
 			l->notes, n->line, n->column, "%s: a relative path, expected one that starts with /", f->key);
 	*text = n->text;
+	l->unit->dir_place = (struct unit_place){ n->line, n->column };
 	return 0;
 }
 
@@ -95,6 +96,7 @@ int set_COMMAND(const struct loader *l, const struct field *f, const struct node
 	if (n->len == 0)
 		return 0;
 	c->text = n->text;
+	c->place = (struct unit_place){ n->line, n->column };
 	return split_command(l, c, n->len);
 }
 
