@@ -53,9 +53,10 @@ $(O)/fuzz/%: tests/fuzz/%.c $(lib-src) $(O)/config.h
 	$(Q)$(FUZZ_CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(filter lib/%,$(lib-src)) $(DEPS_LIBS)
 
 fuzz: $(fuzz-bin)
-	$(Q)set -e; for f in $(fuzz-bin); do mkdir -p $$f.corpus; \
-		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 -artifact_prefix=$(O)/fuzz/ \
-			$$f.corpus tests/fuzz/corpus/$${f##*/}; echo "$${f##*/}: clean"; done
+	$(Q)for f in $(fuzz-bin); do mkdir -p $$f.corpus; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 -artifact_prefix=$(O)/fuzz/ \
+			$$f.corpus tests/fuzz/corpus/$${f##*/} >$$f.log 2>&1 || { cat $$f.log; exit 1; }; \
+		echo "$${f##*/}: clean after $$(sed -n 's/^stat::number_of_executed_units: *//p' $$f.log) inputs"; done
 
 # ---- bench ----
 

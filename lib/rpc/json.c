@@ -337,36 +337,48 @@ static const char *decode_unicode(const char *p, const char *end, char **out)
 	return p;
 }
 
-size_t json_decode(struct span s, char *out)
+// One character, or one byte of it; at most four come out.
+static const char *decode_next(const char *p, const char *end, char **out)
 {
 	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+	if (*p != '\\') {
+		*(*out)++ = *p;
+		return p + 1;
+	}
+	char c = p[1];
+	if (c == 'u')
+		return decode_unicode(p + 2, end, out);
+	const char *special = strchr(from, c);
+	*(*out)++ = special ? to[special - from] : c;
+	return p + 2;
+}
+
+size_t json_decode(struct span s, char *out)
+{
 	const char *p = s.at + 1, *end = s.at + s.len - 1;
 	char *start = out;
-	while (p < end) {
-		if (*p != '\\') {
-			*out++ = *p++;
-			continue;
-		}
-		char c = p[1];
-		p += 2;
-		if (c == 'u') {
-			p = decode_unicode(p, end, &out);
-			continue;
-		}
-		const char *special = strchr(from, c);
-		*out++ = special ? to[special - from] : c;
-	}
+	while (p < end)
+		p = decode_next(p, end, &out);
 	*out = '\0';
 	return (size_t)(out - start);
 }
 
 bool json_is(struct span s, const char *text)
 {
-	size_t n = strlen(text);
-	if (!memchr(s.at, '\\', s.len))
+	if (!memchr(s.at, '\\', s.len)) {
+		size_t n = strlen(text);
 		return s.len == n + 2 && !memcmp(s.at + 1, text, n);
-	char decoded[64];
-	return s.len <= sizeof(decoded) && json_decode(s, decoded) == n && !memcmp(decoded, text, n);
+	}
+	const char *p = s.at + 1, *end = s.at + s.len - 1;
+	while (p < end) {
+		char piece[4], *after = piece;
+		p = decode_next(p, end, &after);
+		size_t n = (size_t)(after - piece);
+		if (!*text || strncmp(text, piece, n) != 0)
+			return false;
+		text += n;
+	}
+	return !*text;
 }
 
 // ---- writing ----

@@ -277,6 +277,24 @@ static void parameters(void **state)
 	}
 }
 
+static void names_may_be_written_as_escapes(void **state)
+{
+	(void)state;
+	static const char name[] = "system_start_http_server";
+	struct buf text = BUF_INIT;
+	buf_add_char(&text, '"');
+	for (size_t i = 0; name[i]; i++)
+		buf_printf(&text, "\\u00%02x", (unsigned)name[i]);
+	buf_add_char(&text, '"');
+	struct span s = { text.data, text.len };
+	assert_true(json_is(s, name));
+	assert_false(json_is(s, "system_start_http_serve"));
+	assert_false(json_is(s, "system_start_http_servers"));
+	s = (struct span){ "\"\\u0000\"", 8 };
+	assert_false(json_is(s, ""));
+	buf_release(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +304,7 @@ int main(void)
 		cmocka_unit_test(strings_go_both_ways),
 		cmocka_unit_test(any_bytes_become_text),
 		cmocka_unit_test(any_bytes_come_back),
+		cmocka_unit_test(names_may_be_written_as_escapes),
 		cmocka_unit_test(frames_at_every_split),
 		cmocka_unit_test(kinds_of_requests),
 		cmocka_unit_test(parameters),
