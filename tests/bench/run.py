@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make bench: how fast and how small, each figure beside a floor of this run.
 
-    run.py [NAME...]    boot chain down memory idle list ring ticks react; all without NAME
+    run.py [NAME...]    boot chain down memory idle list ring ticks react rpc; all without NAME
 
 An absolute time says more about the machine than about the program. So every
 figure stands beside a floor or a reference that ran in turn with it, medians of
@@ -361,6 +361,66 @@ def bench_react():
         ours, floor = statistics.median(ours), statistics.median(floor)
         row(f"restart of one of {n}, until its successor runs", ms(ours), ms(floor), ours / floor, "2x/1.5 ms",
             ours <= 2 * floor or ours <= 1.5e6, {p: ms(v) for p, v in other.items()} if n == 1 else {})
+
+
+# ---------------------------------------------------------------- calls
+
+def call_of(method, *params):
+    return lab.json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}, separators=(",", ":"))
+
+
+def talk(pid, sock, count, window, request):
+    """(median ns of a turn, ns of CPU the server took for a request, bytes of an answer)."""
+    before = cpu_ns(pid)
+    said = output([helper("talk"), sock, str(count), str(window), request]).stdout.split()
+    return int(said[0]), (cpu_ns(pid) - before) / count, int(said[1])
+
+
+def conversation(pid, sock, request, count, window):
+    """The same of ours and of the echo server, which answers with as many bytes; medians of rounds in turn."""
+    size = talk(pid, sock, window, window, request)[2]
+    echo_sock = os.path.join(folder(), "socket")
+    echo = subprocess.Popen([helper("echo"), echo_sock, str(size)], stdin=NULL)
+    until("the echo server", lambda: os.path.exists(echo_sock))
+    ours, floor = [], []
+    try:
+        for _ in range(9):
+            ours.append(talk(pid, sock, count, window, request))
+            floor.append(talk(echo.pid, echo_sock, count, window, request))
+    finally:
+        echo.kill()
+        echo.wait()
+    return [[statistics.median(x) for x in zip(*v)] for v in (ours, floor)]
+
+
+def bench_rpc():
+    board = Board()
+    s = Ours(20, service("up", board))
+    with Running(s, board, 20) as pid:
+        ours, floor = conversation(pid, s.sock, call_of("service_status", "s0"), 5000, 1)
+        ratio_row("service_status, one connection: a turn", ours[0], floor[0], 1.2, us)
+        ratio_row("  CPU of the server", ours[1], floor[1], 1.5, us)
+        ours, floor = conversation(pid, s.sock, call_of("service_status", "s0"), 32000, 16)
+        row("  16 in one write: CPU a request", us(ours[1]), us(floor[1]), ours[1] / floor[1], "<= 1.5 us",
+            ours[1] <= 1500)
+        ours, floor = conversation(pid, s.sock, call_of("service_list"), 5000, 1)
+        row("service_list of 20: CPU beyond the echo's", us(ours[1] - floor[1]), us(floor[1]), None, "<= 3 us",
+            ours[1] - floor[1] <= 3000)
+        before, idle = private_kib(pid), []
+        for _ in range(100):
+            idle.append(lab.socket.socket(lab.socket.AF_UNIX))
+            idle[-1].connect(s.sock)
+            idle[-1].sendall(call_of("service_list").encode())
+            idle[-1].recv(65536)
+        row("100 idle connections, each after one call", f"{private_kib(pid) - before} KiB", wanted="<= 100",
+            ok=private_kib(pid) - before <= 100)
+        for connection in idle:
+            connection.close()
+    board = Board()
+    s = Ours(1000, service("up", board))
+    with Running(s, board, 1000) as pid:
+        ours, floor = conversation(pid, s.sock, call_of("service_list"), 500, 1)
+        row("service_list of 1000: CPU", us(ours[1]), us(floor[1]), ours[1] / floor[1], "<= 150 us", ours[1] <= 150000)
 
 
 # ---------------------------------------------------------------- main
