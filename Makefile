@@ -30,6 +30,7 @@ CFLAGS ?= -Os -g
 Q := $(if $(V),,@)
 say = $(if $(V),@:,@printf '  %-7s %s\n' $(1) $(patsubst $(O)/%,%,$@))
 
+include configs/cross.mk
 include configs/deps.mk
 
 WARN := -Wall -Wextra -Wshadow -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
@@ -38,9 +39,10 @@ ifeq ($(SAN),1)
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
 # Sections let the linker leave out what nothing calls.
+SECTIONS := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-strict-aliasing
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 \
 	-Ilib -Iapplets -I$(O) -include $(O)/config.h -include lib/base/banned.h $(WARN) $(DEPS_CFLAGS) \
-	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-strict-aliasing $(SANFLAGS) $(CFLAGS)
+	$(SECTIONS) $(SANFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(SANFLAGS) -Wl,--gc-sections -Wl,-z,relro -Wl,--as-needed $(LDFLAGS)
 
 lib-all := $(wildcard lib/*/*.c)
@@ -82,7 +84,7 @@ $(O)/config.stamp: $(O)/.config $(conf-deps)
 $(O)/config.h $(O)/config.mk: $(O)/config.stamp ;
 
 config-goals := defconfig olddefconfig savedefconfig allnoconfig allyesconfig randconfig menuconfig %_defconfig
-ifeq ($(filter clean help distclean install-deps $(config-goals),$(MAKECMDGOALS)),)
+ifeq ($(filter clean help distclean install-deps $(no-deps-goals) $(config-goals),$(MAKECMDGOALS)),)
 -include $(O)/config.mk
 -include $(O)/applets.mk
 endif
@@ -157,6 +159,9 @@ clean:
 help:
 	@echo 'all (default)   build $(O)/zinit'
 	@echo 'demo            build it, run example services, show them'
+	@echo 'static          one static file for this kind of machine: $(O)-static/zinit'
+	@echo 'cross ARCH=X    the same for $(ARCHS): $(O)-X/zinit'
+	@echo 'fetch-src       the sources of the libraries, for builds with DEPS=src'
 	@echo 'check           all tests; SAN=1: with sanitizers; DEFCONFIG=X: of that configuration'
 	@echo 'lint            rules of the tree: includes, banned functions, clang-tidy, -fanalyzer'
 	@echo 'fuzz T=60       every fuzzer for T seconds'

@@ -1,6 +1,7 @@
 // The daemon: everything is put together here, and taken apart at the end.
 #include "applet.h"
 #include "base/log.h"
+#include "base/signame.h"
 #include "control/control.h"
 #include "pid1/boot.h"
 #include "pid1/power.h"
@@ -45,7 +46,7 @@ static struct daemon d;
 
 static enum halt_mode container_signal(int sig)
 {
-	if (sig == SIGRTMIN + 3)
+	if (sig == SIGNAME_RTMIN + 3)
 		return HALT_STOP;
 	return sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGPWR ? HALT_STOP : HALT_NONE;
 }
@@ -81,10 +82,11 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *si)
 }
 
 // Faults of init itself must not be blocked: a blocked SIGSEGV kills without a word.
+// Not sigfillset(): that leaves out those that the C library has for its threads.
 static void block_signals(sigset_t *set)
 {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
-	sigfillset(set);
+	memset(set, 0xff, sizeof(*set));
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		sigdelset(set, faults[i]);
 	sigprocmask(SIG_BLOCK, set, NULL);

@@ -1,8 +1,11 @@
 #!/bin/sh
-# Installs what is missing for a purpose: "build", "test", "boot". Does nothing, and asks
-# nobody, when all of it is there. Without the right to install it says what to do.
+# Installs what is missing for a purpose: "build", "test", "boot", "fetch" (the libraries'
+# sources), "cross" (static and foreign builds). Does nothing, and asks nobody, when all of
+# it is there. Without the right to install it says what to do.
 set -u
 missing=
+python_packages=
+tools=build/tools # where Python's packages go: nothing of the machine's own changes
 
 need() { # is it there?, Debian, Alpine, Fedora
 	eval "$1" >/dev/null 2>&1 && return
@@ -25,6 +28,15 @@ for purpose; do
 		need "pkg-config --exists libcjson" libcjson-dev cjson-dev cjson-devel
 		need "command -v awk" gawk gawk gawk
 		;;
+	cross)
+		if ! command -v zig >/dev/null && ! python_has ziglang && [ ! -x $tools/ziglang/zig ]; then
+			need "python_has pip" python3-pip py3-pip python3-pip
+			python_packages=ziglang==0.17.1
+		fi 2>/dev/null
+		;;
+	fetch)
+		need "command -v dpkg-source" dpkg-dev dpkg-dev dpkg-dev
+		;;
 	boot)
 		need "command -v qemu-system-x86_64" qemu-system-x86 qemu-system-x86_64 qemu-system-x86
 		need "test -x /bin/busybox" busybox-static busybox-static busybox
@@ -38,7 +50,24 @@ for purpose; do
 		;;
 	esac
 done
-[ -n "$missing" ] || exit 0
+
+install_python() {
+	[ -n "$python_packages" ] || return 0
+	for p in "${PYTHON:-python3}" /usr/bin/python3; do
+		"$p" -c "import pip" 2>/dev/null || continue
+		echo "installing: $python_packages into $tools"
+		"$p" -m pip install -q --disable-pip-version-check --no-warn-script-location --root-user-action=ignore \
+			--target $tools $python_packages
+		return
+	done
+	echo "no python3 with pip, to install $python_packages" >&2
+	return 1
+}
+
+if [ -z "$missing" ]; then
+	install_python
+	exit
+fi
 
 if command -v apt-get >/dev/null 2>&1; then install="apt-get install -y --no-install-recommends"
 elif command -v apk >/dev/null 2>&1; then install="apk add"
@@ -60,4 +89,5 @@ if [ "${install%% *}" = apt-get ]; then
 	DEBIAN_FRONTEND=noninteractive $sudo $install $missing >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive $sudo $install $missing
 else
 	$sudo $install $missing
-fi
+fi || exit
+install_python

@@ -92,7 +92,7 @@ static bool starts_with(const char *text, size_t len, const char *word)
 static int parse_realtime(const char *text, size_t len)
 {
 	bool is_min = starts_with(text, len, "RTMIN");
-	int base = is_min ? SIGRTMIN : SIGRTMAX;
+	int base = is_min ? SIGNAME_RTMIN : SIGRTMAX;
 	int n, sig;
 
 	if (!is_min && !starts_with(text, len, "RTMAX"))
@@ -101,7 +101,7 @@ static int parse_realtime(const char *text, size_t len)
 		return base;
 	n = text[5] == (is_min ? '+' : '-') ? parse_digits(text + 6, len - 6) : -1;
 	sig = is_min ? base + n : base - n;
-	return n >= 0 && sig >= SIGRTMIN && sig <= SIGRTMAX ? sig : -1;
+	return n >= 0 && sig >= SIGNAME_RTMIN && sig <= SIGRTMAX ? sig : -1;
 }
 
 int signame_parse(const char *text, size_t len)
@@ -130,10 +130,10 @@ const char *signame_text(int sig, char name[SIGNAME_MAX])
 			return name;
 		}
 	}
-	if (sig == SIGRTMIN)
+	if (sig == SIGNAME_RTMIN)
 		snprintf(name, SIGNAME_MAX, PREFIX "RTMIN");
-	else if (sig > SIGRTMIN && sig <= SIGRTMAX)
-		snprintf(name, SIGNAME_MAX, PREFIX "RTMIN+%d", sig - SIGRTMIN);
+	else if (sig > SIGNAME_RTMIN && sig <= SIGRTMAX)
+		snprintf(name, SIGNAME_MAX, PREFIX "RTMIN+%d", sig - SIGNAME_RTMIN);
 	else
 		snprintf(name, SIGNAME_MAX, PREFIX "%d", sig);
 	return name;

@@ -2,7 +2,11 @@
 #pragma once
 #include <stddef.h>
 
-#define SIGNAME_MAX 16
+#define SIGNAME_MAX 24
+
+// Where the real-time signals of programs begin. The C library's SIGRTMIN is not the
+// same number everywhere (35 with musl); those who send "SIGRTMIN+3" mean 37.
+enum { SIGNAME_RTMIN = 34 };
 
 // Any case, with or without SIG, a decimal number, or SIGRTMIN+n / SIGRTMAX-n:
 // the number (1..64), or -1 when it is no signal of this machine. Accepts the

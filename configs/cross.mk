@@ -1,0 +1,57 @@
+# One static file that runs on any Linux: `make static` for this machine's kind,
+# `make cross ARCH=X` for another one. Included by the Makefile.
+#
+# The compiler is zig's clang with its own musl, which knows every target without a
+# sysroot; with CROSS_COMPILE=PREFIX- it is PREFIX-gcc (musl- for Debian's musl-gcc).
+# The libraries are compiled from their sources. The result is $(O)-static/zinit or
+# $(O)-ARCH/zinit: static, stripped, the same bytes wherever it is built.
+
+host-arch := $(shell uname -m)
+zig-target-x86_64 := x86_64-linux-musl
+zig-target-aarch64 := aarch64-linux-musl
+zig-target-armhf := arm-linux-musleabihf
+zig-target-armv7l := arm-linux-musleabihf
+zig-target-riscv64 := riscv64-linux-musl
+ARCHS := aarch64 armhf riscv64 x86_64
+
+ifeq ($(STATIC),1)
+ifeq ($(CROSS_COMPILE),)
+CC := $(ZIG) cc -target $(ZIG_TARGET)
+AR := $(ZIG) ar
+CFLAGS := -Oz
+# The linker too is told, as that is when zig compiles its libc.
+LDFLAGS := -static -s -Oz -fno-unwind-tables
+else
+AR := $(shell command -v $(CROSS_COMPILE)ar || echo ar)
+CFLAGS := -Os
+LDFLAGS := -static -s -Wl,-z,noseparate-code -Wl,--build-id=none
+endif
+# No path of this machine in the file, and nothing for debuggers and unwinders.
+CFLAGS += -fno-unwind-tables -fno-stack-protector -ffile-prefix-map=$(CURDIR)/= -ffile-prefix-map=$(abspath $(LIBSRC))/=
+endif
+
+# zig as a program, else as Python's package, else the one that install-deps.sh has put here.
+find-zig = command -v zig || \
+	$(PYTHON) -c 'import os, ziglang; print(os.path.dirname(ziglang.__file__) + "/zig")' 2>/dev/null || \
+	echo $(CURDIR)/build/tools/ziglang/zig
+static-deps = $(if $(CROSS_COMPILE),,sh configs/install-deps.sh cross &&) \
+	$(MAKE) --no-print-directory fetch-src
+
+# $(1): folder, $(2): kind of machine. The configuration is that of $(O), if there is one.
+define static-build
+$(Q)$(if $(CROSS_COMPILE)$(zig-target-$(2)),,echo "ARCH=$(2), expected one of: $(ARCHS)"; exit 1)
+$(Q)$(static-deps)
+$(Q)mkdir -p $(1)
+$(Q)! test -e $(O)/.config || cmp -s $(O)/.config $(1)/.config || cp $(O)/.config $(1)/.config
+$(Q)$(MAKE) --no-print-directory O=$(1) STATIC=1 DEPS=src ZIG_TARGET=$(zig-target-$(2)) \
+	ZIG="$(if $(CROSS_COMPILE),,$$($(find-zig)))" all
+endef
+
+# What is built elsewhere, by another make, and needs no libraries here.
+no-deps-goals := static cross fetch-src
+
+static:
+	$(call static-build,$(O)-static,$(host-arch))
+cross:
+	$(call static-build,$(O)-$(ARCH),$(ARCH))
+.PHONY: static cross
