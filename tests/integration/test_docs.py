@@ -63,7 +63,8 @@ def goals(page):
 
 
 def targets():
-    text = (TREE / "Makefile").read_text() + (TREE / "tests" / "tests.mk").read_text()
+    files = [TREE / "Makefile", TREE / "tests" / "tests.mk", *(TREE / "configs").glob("*.mk")]
+    text = "".join(file.read_text() for file in files)
     names = set()
     for line in re.findall(r"^([\w%.][\w%. -]*):(?!=)", text, re.M):
         names.update(line.split())
