@@ -56,8 +56,10 @@ struct applet {
 	const struct opt applet_name##_opts[]
 
 extern const struct applet *const applets[]; // by name, NULL at the end
-extern const struct opt global_opts[];
+extern const struct opt global_opts[]; // of the program and every command
+extern const struct opt program_opts[]; // without a command only
 #define ZINIT_VERSION "0.3.0"
+#define ZINIT_DATE "November 25, 2026" // of the manual
 
 const struct applet *applet_find(const char *name);
 // The closest name of a list, if one is close enough to be meant; else NULL.
@@ -72,6 +74,8 @@ int cli_number(const struct cli *cli, int id, unsigned long long dflt, unsigned 
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 // As fail(), with the usage of the applet behind it.
 int usage_error(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// As fail(): there is no such command, but perhaps one of a similar name.
+int unknown_command(const char *word);
 // Everything printed must reach its reader: 0, or 1 with a message.
 int finish_output(void);
 void print_help(const struct applet *a);

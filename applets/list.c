@@ -7,6 +7,7 @@ enum { OPT_JSON = OPT_FIRST_LONG };
 
 APPLET(list, "", "all services and their states") = {
 	{ 'l', "long", NULL, "a table with state, target, pid, uptime and restarts" },
+	{ 'n', "names", NULL, "only the names, one a line" },
 	{ OPT_JSON, "json", NULL, "print JSON" },
 	{ 0, NULL, NULL, NULL },
 };
@@ -95,7 +96,11 @@ static int run(struct cli *cli)
 	if (session_open(&s, cli))
 		return 1;
 	int rc = session_call(&s, "service_list", NULL, NULL, NULL, &result);
-	if (rc == 0 && cli_flag(cli, OPT_JSON)) {
+	if (rc == 0 && cli_flag(cli, 'n')) {
+		for (const cJSON *i = result->child; i; i = i->next)
+			puts(i->string);
+		rc = finish_output();
+	} else if (rc == 0 && cli_flag(cli, OPT_JSON)) {
 		rc = print_json(result);
 	} else if (rc == 0 && cli_flag(cli, 'l')) {
 		rc = print_table(&s, result);

@@ -20,13 +20,19 @@ const struct applet *const applets[] = {
 };
 #undef ROW
 
-enum { OPT_INSTALL = OPT_FIRST_LONG + 100, OPT_LIST };
+enum { OPT_INSTALL = OPT_FIRST_LONG, OPT_LIST };
 
 const struct opt global_opts[] = {
 	{ 's', "socket", "PATH", "socket of the daemon (default: $ZINIT_SOCKET, or " CONFIG_SOCKET ")" },
 	{ 'd', "debug", NULL, "say more about what is done" },
 	{ 'h', "help", NULL, "this text" },
 	{ 'V', "version", NULL, "the version" },
+	{ 0, NULL, NULL, NULL },
+};
+
+const struct opt program_opts[] = {
+	{ OPT_INSTALL, "install", NULL, "make a link in DIR for each command: --install [-s] DIR (-s: symbolic)" },
+	{ OPT_LIST, "list", NULL, "names of the commands built in" },
 	{ 0, NULL, NULL, NULL },
 };
 
@@ -101,8 +107,8 @@ void print_overview(void)
 	       "USAGE:\n    zinit [OPTIONS] [COMMAND]\n\nOPTIONS:\n");
 	for (const struct opt *o = global_opts; o->id; o++)
 		print_opt(o);
-	printf("    %-28s %s\n    %-28s %s\n", "    --install [-s] DIR",
-		"make a link in DIR for each command (-s: symbolic)", "    --list", "names of the commands built in");
+	for (const struct opt *o = program_opts; o->id; o++)
+		print_opt(o);
 	printf("\nCOMMANDS (without one: list):\n");
 	for (size_t i = 0; applets[i]; i++)
 		printf("    %-12s %s\n", applets[i]->name, applets[i]->help);
@@ -170,7 +176,7 @@ static const char *nearest_applet(const char *word)
 	return nearest(word, names, n);
 }
 
-static int unknown_command(const char *word)
+int unknown_command(const char *word)
 {
 	const char *near = nearest_applet(word);
 	if (near)
@@ -234,20 +240,25 @@ static const struct opt *find_row(const struct opt *rows, const char *long_name,
 
 static const struct opt *find_opt(const struct parser *p, const char *long_name, size_t len, int id)
 {
-	const struct opt *o = find_row(p->rows, long_name, len, id);
+	const struct opt *o = find_row(p->cli->applet ? p->rows : program_opts, long_name, len, id);
 	return o ? o : find_row(global_opts, long_name, len, id);
 }
 
-static bool is_global(const struct parser *p, const struct opt *o)
+static bool is_row_of(const struct opt *rows, const struct opt *o)
 {
-	(void)p;
-	return o >= global_opts && o < global_opts + sizeof(global_opts) / sizeof(global_opts[0]);
+	while (rows->id && rows != o)
+		rows++;
+	return rows == o;
 }
 
 static int store(struct parser *p, const struct opt *o, const char *value)
 {
 	struct cli *c = p->cli;
-	if (is_global(p, o)) {
+	if (is_row_of(program_opts, o)) {
+		*(o->id == OPT_LIST ? &p->list : &p->install) = true;
+		return 0;
+	}
+	if (is_row_of(global_opts, o)) {
 		if (o->id == 's')
 			c->socket = value;
 		else if (o->id == 'd')
@@ -296,10 +307,6 @@ static int long_option(struct parser *p, const char *arg)
 	const char *name = arg + 2, *eq = strchr(name, '=');
 	size_t len = eq ? (size_t)(eq - name) : strlen(name);
 	char what[256];
-	if (!p->cli->applet && !strcmp(name, "install"))
-		return p->install = true, 0;
-	if (!p->cli->applet && !strcmp(name, "list"))
-		return p->list = true, 0;
 	const struct opt *o = find_opt(p, name, len, 0);
 	if (!o) {
 		snprintf(what, sizeof(what), "unknown option '%s'", arg);

@@ -4,6 +4,7 @@
 # it is there. Without the right to install it says what to do.
 set -u
 missing=
+optional=
 python_packages=
 tools=build/tools # where Python's packages go: nothing of the machine's own changes
 
@@ -12,6 +13,13 @@ need() { # is it there?, Debian, Alpine, Fedora
 	if command -v apt-get >/dev/null 2>&1; then missing="$missing $2"
 	elif command -v apk >/dev/null 2>&1; then missing="$missing $3"
 	else missing="$missing $4"; fi
+}
+
+want() { # the same for what only some tests use: left out where nothing can be installed
+	before=$missing
+	need "$@"
+	[ "$missing" = "$before" ] || optional="$optional${missing#"$before"}"
+	missing=$before
 }
 
 python_has() {
@@ -47,6 +55,9 @@ for purpose; do
 		need "python_has 'pytest, xdist'" "python3-pytest python3-pytest-xdist" "py3-pytest py3-pytest-xdist" \
 			"python3-pytest python3-pytest-xdist"
 		need "command -v unshare && command -v nsenter" util-linux util-linux util-linux
+		want "command -v zsh" zsh zsh zsh
+		want "command -v fish" fish fish fish
+		want "command -v mandoc" mandoc mandoc mandoc
 		;;
 	esac
 done
@@ -64,30 +75,38 @@ install_python() {
 	return 1
 }
 
-if [ -z "$missing" ]; then
+nothing_more() {
 	install_python
 	exit
-fi
+}
+[ -n "$missing$optional" ] || nothing_more
 
 if command -v apt-get >/dev/null 2>&1; then install="apt-get install -y --no-install-recommends"
 elif command -v apk >/dev/null 2>&1; then install="apk add"
 elif command -v dnf >/dev/null 2>&1; then install="dnf install -y"
-else
+elif [ -n "$missing" ]; then
 	echo "missing:$missing; install them with your system's package manager" >&2
 	exit 1
+else
+	nothing_more
 fi
 sudo=
 if [ "$(id -u)" != 0 ]; then
-	if sudo -n true 2>/dev/null; then sudo=sudo; else
+	if sudo -n true 2>/dev/null; then sudo=sudo
+	elif [ -n "$missing" ]; then
 		echo "missing packages; as root: $install$missing" >&2
 		exit 1
+	else
+		nothing_more
 	fi
 fi
-echo "installing:$missing"
-if [ "${install%% *}" = apt-get ]; then
-	$sudo apt-get update -q >/dev/null 2>&1
-	DEBIAN_FRONTEND=noninteractive $sudo $install $missing >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive $sudo $install $missing
-else
-	$sudo $install $missing
-fi || exit
+
+put() { # packages
+	DEBIAN_FRONTEND=noninteractive $sudo $install "$@" >/dev/null 2>&1
+}
+
+echo "installing:$missing$optional"
+[ "${install%% *}" != apt-get ] || $sudo apt-get update -q >/dev/null 2>&1
+[ -z "$optional" ] || put $optional || echo "not installed:$optional; tests that use them are skipped"
+[ -z "$missing" ] || put $missing || DEBIAN_FRONTEND=noninteractive $sudo $install $missing || exit
 install_python
