@@ -104,7 +104,8 @@ menuconfig: $(conf-deps)
 # ---- the program ----
 
 objs-$(CONFIG_CLIENT) += applets/call.o
-lib-src := $(filter-out $(if $(CONFIG_PID1),lib/pid1/none.c,lib/pid1/boot.c lib/pid1/power.c),$(lib-all))
+lib-src := $(filter-out $(if $(CONFIG_PID1),lib/pid1/none.c,lib/pid1/boot.c lib/pid1/power.c) \
+	lib/control/discover$(if $(CONFIG_DISCOVER),_none).c,$(lib-all))
 lib-obj := $(lib-src:%.c=$(O)/%.o)
 main-objs := $(addprefix $(O)/,applets/main.o $(objs-y))
 
@@ -125,6 +126,12 @@ $(O)/%.o: %.c $(O)/config.h $(O)/applets.h $(O)/flags
 
 # What every call of the socket runs through: the smallest code is slow there.
 $(addprefix $(O)/lib/,base/buf.o rpc/frame.o rpc/json.o rpc/jsonrpc.o): CFLAGS += -O2
+
+$(O)/openrpc.h: openrpc.json configs/minify.awk
+	$(call say,GEN)
+	$(Q)mkdir -p $(O)
+	$(Q)awk -f configs/minify.awk openrpc.json > $@
+$(O)/lib/control/discover.o: $(O)/openrpc.h
 
 # Other flags or another compiler mean other objects.
 $(O)/flags: FORCE

@@ -1,4 +1,5 @@
 #include "call.h"
+#include "conf/yaml.h"
 #include "rpc/json.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -209,37 +210,9 @@ int for_each_service(struct cli *cli, const char *method, const char *more, cons
 
 // ---- output ----
 
-static bool is_number(const char *text)
-{
-	char *end;
-	strtod(text, &end);
-	return end != text && !*end;
-}
-
-static bool is_yaml_word(const char *text)
-{
-	static const char *const words[] = { "yes", "Yes", "YES", "no", "No", "NO", "true", "True", "TRUE", "false",
-		"False", "FALSE", "on", "On", "ON", "off", "Off", "OFF", "null", "Null", "NULL", "~" };
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (!strcmp(text, words[i]))
-			return true;
-	return false;
-}
-
-static bool needs_quotes(const char *text)
-{
-	size_t n = strlen(text);
-	if (!n || text[0] == ' ' || text[n - 1] == ' ' || strchr("&*?|-<>=!%@.", text[0]))
-		return true;
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-		if (*p < 0x20 || *p == 0x7f || strchr(":{}[],#`\"'\\", *p))
-			return true;
-	return is_yaml_word(text) || is_number(text) || !strncmp(text, "0x", 2);
-}
-
 void print_scalar(const char *text)
 {
-	if (!needs_quotes(text)) {
+	if (!yaml_needs_quotes(text)) {
 		fputs(text, stdout);
 		return;
 	}

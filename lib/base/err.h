@@ -24,7 +24,7 @@ struct err_info {
 	const char *name;
 	enum err_kind kind;
 	int retryable;
-	const char *hint;
+	const char *hint; // NULL: none
 };
 
 // Fills *err (may be NULL); returns -1 so that `return err_set(...)` reads well.

@@ -103,43 +103,51 @@ static int fail_read(const char *file, struct err *err)
 	return err_set(err, ERR_CONFIG, "%s: %s", file, strerror(errno));
 }
 
-static int read_file(int dirfd, const char *file, struct content *c, struct err *err)
+int unit_read(int dirfd, const char *file, char **bytes, size_t *len, struct err *err)
 {
+	struct content c = { 0 };
 	int fd = open_regular(dirfd, file, err);
 	int rc;
 
 	if (fd < 0)
 		return -1;
-	rc = read_content(fd, c);
-	if (rc < 0)
+	rc = read_content(fd, &c);
+	if (rc < 0) {
 		fail_read(file, err);
+		free(c.bytes);
+	} else {
+		*bytes = c.bytes;
+		*len = c.len;
+	}
 	close(fd);
 	return rc;
 }
 
 int unit_load(int dirfd, const char *file, struct unit *u, unit_warn_fn *warn, void *ctx, struct err *err)
 {
-	struct content c = { 0 };
-	int rc = read_file(dirfd, file, &c, err);
+	char *bytes = NULL;
+	size_t len = 0;
+	int rc = unit_read(dirfd, file, &bytes, &len, err);
 
 	*u = (struct unit){ 0 };
 	if (rc == 0)
-		rc = unit_parse(c.bytes, c.len, file, u, warn, ctx, err);
-	free(c.bytes);
+		rc = unit_parse(bytes, len, file, u, warn, ctx, err);
+	free(bytes);
 	return rc;
 }
 
 int unit_check(int dirfd, const char *file, struct unit *u, unit_finding_fn *say, void *ctx)
 {
-	struct content c = { 0 };
+	char *bytes = NULL;
+	size_t len = 0;
 	struct err err = { 0 };
 	struct notes notes = { .label = file, .err = &err, .say = say, .ctx = ctx };
-	int rc = read_file(dirfd, file, &c, &err);
+	int rc = unit_read(dirfd, file, &bytes, &len, &err);
 
 	*u = (struct unit){ 0 };
 	if (rc == 0)
-		rc = load_bytes(c.bytes, c.len, u, &notes);
-	free(c.bytes);
+		rc = load_bytes(bytes, len, u, &notes);
+	free(bytes);
 	if (rc < 0 && (!notes.nfail || err.code == ERR_INTERNAL)) // without a place: "file: text"
 		say(ctx, true, 0, 0, err.text + strlen(file) + 2);
 	return rc;
@@ -147,7 +155,7 @@ int unit_check(int dirfd, const char *file, struct unit *u, unit_finding_fn *say
 
 // ---- names ----
 
-static bool is_utf8(const char *text, size_t len)
+bool yaml_is_utf8(const char *text, size_t len)
 {
 	while (len) {
 		uint32_t cp;
@@ -175,7 +183,7 @@ const char *unit_name_problem(const char *name, size_t len)
 		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
 			return "the name holds a control byte";
 	}
-	return is_utf8(name, len) ? NULL : "the name is not UTF-8";
+	return yaml_is_utf8(name, len) ? NULL : "the name is not UTF-8";
 }
 
 size_t unit_name_of_file(const char *file)

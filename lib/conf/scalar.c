@@ -108,6 +108,59 @@ static enum scalar_type type_by_look(const char *text)
 	return looks_int(text) ? SCALAR_INT : SCALAR_TEXT;
 }
 
+static const char *skip_digits(const char *p)
+{
+	while (*p >= '0' && *p <= '9')
+		p++;
+	return p;
+}
+
+bool yaml_is_float(const char *text)
+{
+	const char *whole = text + (*text == '-' || *text == '+'), *p = skip_digits(whole);
+	bool digits = p > whole;
+
+	if (p - whole > 1 && *whole == '0')
+		return false;
+	if (*p == '.') {
+		const char *end = skip_digits(p + 1);
+
+		digits = digits || end > p + 1;
+		p = end;
+	} else if (*p != 'e' && *p != 'E') {
+		return false;
+	}
+	if (digits && (*p == 'e' || *p == 'E')) {
+		const char *from = p + 1 + (p[1] == '-' || p[1] == '+');
+
+		p = skip_digits(from);
+		digits = p > from;
+	}
+	return digits && !*p;
+}
+
+static bool has_structure(const char *text)
+{
+	size_t n = strlen(text);
+
+	if (text[0] == ' ' || text[n - 1] == ' ' || strchr("&*?|-<>=!%@.", text[0]))
+		return true;
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f || strchr(":{}[],#`\"'\\", *p))
+			return true;
+	}
+	return false;
+}
+
+bool yaml_needs_quotes(const char *text)
+{
+	bool flag;
+	bool digits = *text && !*skip_digits(text + (*text == '-' || *text == '+'));
+
+	return looks_null(text) || parse_bool(text, &flag) == 0 || digits || looks_int(text) || yaml_is_float(text) ||
+	       !strncmp(text, "0x", 2) || has_structure(text);
+}
+
 enum scalar_type scalar_type(const struct node *n)
 {
 	switch (n->tag) {

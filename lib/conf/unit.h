@@ -61,6 +61,9 @@ int unit_parse(const char *bytes, size_t len, const char *label, struct unit *u,
 // Opens dirfd/file (never blocks: no FIFO, no device), reads at most
 // UNIT_FILE_MAX bytes and parses them. Same returns as unit_parse().
 int unit_load(int dirfd, const char *file, struct unit *u, unit_warn_fn *warn, void *ctx, struct err *err);
+// The first half of unit_load(): the file's bytes, to be freed. A file that is
+// longer than UNIT_FILE_MAX comes as one byte more. 0, or -1 with *err.
+int unit_read(int dirfd, const char *file, char **bytes, size_t *len, struct err *err);
 void unit_release(struct unit *u);
 
 // What is found in a file. An error: it is refused, or a part of it has no

@@ -53,6 +53,7 @@ void doc_release(struct doc *t);
 int yaml_check_bytes(const char *bytes, size_t len, struct notes *notes);
 // Length (1-4) of the UTF-8 character at s, its code point in *cp; 0 = invalid.
 size_t yaml_utf8(const char *s, size_t len, uint32_t *cp);
+bool yaml_is_utf8(const char *text, size_t len);
 
 // What a scalar means: plain ones by their look (YAML 1.2, and the booleans of
 // 1.1 that people write), quoted ones and block scalars are text, a tag decides.
@@ -63,5 +64,10 @@ int scalar_bool(const struct node *n, bool *value);
 // Also -1 for what does not fit; 0x, 0o and 0b prefixes and one + are accepted.
 int scalar_u64(const struct node *n, uint64_t *value);
 bool node_is_null(const struct node *n);
+// Is the plain text a number with a fraction or an exponent (YAML 1.2, 10.3.2)?
+// One that begins with 0 and another digit is none, like 010.
+bool yaml_is_float(const char *text);
+// Would the text, written without quotes, be something else than this text?
+bool yaml_needs_quotes(const char *text);
 // "a list", "a quoted string", ...: for messages.
 const char *node_what(const struct node *n);

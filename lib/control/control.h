@@ -1,5 +1,10 @@
 // The methods of the control API: each handler takes checked parameters, asks
 // the supervisor, and answers.
+//
+// service.c  services: list, status, verbs        stats.c   memory and cpu
+// file.c     service files: create, delete, get   system.c  the end of everything
+// stream.c   log lines                            events.c  changes of state
+// text.c     the line protocol                    discover.c  the document of the API
 #pragma once
 #include "rpc/server.h"
 #include "svc/super.h"
@@ -7,18 +12,59 @@
 struct control {
 	struct super *super;
 	struct rpc_server *server;
-	struct list subscriptions;
+	struct list lines_readers; // struct subscription, of log lines
+	struct list event_readers; // the same, of changes of state
+	struct events *events; // kept while there are such readers
+	struct stats *stats; // kept while somebody asks
 	struct work lines; // new lines are in the ring
+	struct work changes; // new events
 	uint64_t next_id; // of a subscription
+	size_t njobs; // of file.c, that are under way
 };
 
-// Fills the table of methods into the server and connects the ring's news.
+// Fills the tables of methods and verbs into the server and connects the news
+// of the ring.
 void control_init(struct control *c, struct rpc_server *s, struct super *u);
 
 #define METHOD(name, ...) void name(struct rpc_call *c, const struct param *p);
+#define METHOD_NAMED(wire, name, ...) METHOD(name)
 #define ALIAS(old_name, name)
 #include "rpc/methods.def"
 #undef METHOD
+#undef METHOD_NAMED
 #undef ALIAS
 
 void stream_init(struct control *c);
+void events_init(struct control *c);
+void text_init(struct rpc_server *s);
+
+// What the line protocol has and the methods have not.
+void service_brief(struct rpc_call *c, const char *name); // a status of the five old members, sorted
+void stream_text(struct rpc_call *c, bool once); // raw lines; once: without those to come
+
+// A unit_warn_fn: adds the warning, as one more JSON string, to the struct buf *ctx.
+void warnings_add(void *ctx, unsigned line, unsigned column, const char *text);
+
+// ---- subscriptions ----
+
+// First in a struct of its kind, which subscription_drop() frees.
+struct subscription {
+	struct rpc_stream stream;
+	struct list link; // in a list of struct control
+	struct control *control;
+	uint64_t id;
+	void (*dropped)(struct subscription *s); // before it is freed; or NULL
+};
+
+// Allocates `size` zeroed bytes and ties them to the call's connection; `room` is
+// called when that takes more. NULL without memory, and the call is answered.
+struct subscription *subscription_new(struct rpc_call *c, size_t size, void (*room)(struct rpc_stream *st));
+// Answers with the number; what comes first is asked for after the answer.
+void subscription_begin(struct rpc_call *c, struct subscription *s, struct list *readers);
+void subscription_drop(struct subscription *s);
+// Unsubscribes the connection from the number in the call's parameters: answers
+// true, or false for anything else, never an error.
+void subscription_end(struct rpc_call *c, struct list *readers);
+// The head of a notification, up to its result; note_end() closes it.
+struct buf *subscription_note(struct subscription *s, const char *method);
+void subscription_note_end(struct subscription *s);

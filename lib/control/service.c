@@ -60,20 +60,23 @@ void service_list(struct rpc_call *c, const struct param *p)
 
 // ---- status ----
 
+static void add_edge(struct buf *b, const struct edge *e, bool more)
+{
+	if (more)
+		buf_add_char(b, ',');
+	json_add_str(b, e->to->name, strlen(e->to->name));
+	buf_add_char(b, ':');
+	if (e->to->svc)
+		add_state(b, e->to->svc);
+	else
+		buf_add_str(b, "\"Unknown\"");
+}
+
 static void add_after(struct buf *b, const struct service *s)
 {
 	buf_add_char(b, '{');
-	for (size_t i = 0; i < s->def->nedges; i++) {
-		const struct node *n = s->def->edges[i].to;
-		if (i)
-			buf_add_char(b, ',');
-		json_add_str(b, n->name, strlen(n->name));
-		buf_add_char(b, ':');
-		if (n->svc)
-			add_state(b, n->svc);
-		else
-			buf_add_str(b, "\"Unknown\"");
-	}
+	for (size_t i = 0; i < s->def->nedges; i++)
+		add_edge(b, &s->def->edges[i], i > 0);
 	buf_add_char(b, '}');
 }
 
@@ -149,6 +152,49 @@ static void add_extras(struct buf *b, struct service *s)
 		add_member(b, "file");
 		json_add_str(b, news, strlen(news));
 	}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct edge *const *)a)->to->name, (*(const struct edge *const *)b)->to->name);
+}
+
+static void add_sorted_after(struct buf *b, const struct service *s)
+{
+	size_t n = s->def->nedges;
+	const struct edge **order = n ? malloc(n * sizeof(*order)) : NULL;
+	if (n && !order) {
+		add_after(b, s);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		order[i] = &s->def->edges[i];
+	if (n)
+		qsort(order, n, sizeof(*order), by_name);
+	buf_add_char(b, '{');
+	for (size_t i = 0; i < n; i++)
+		add_edge(b, order[i], i > 0);
+	buf_add_char(b, '}');
+	free(order);
+}
+
+void service_brief(struct rpc_call *c, const char *name)
+{
+	struct service *s = find(c, name);
+	if (!s)
+		return;
+	struct buf *b = rpc_result_begin(c);
+	buf_add_str(b, "{\"after\":");
+	add_sorted_after(b, s);
+	add_member(b, "name");
+	add_name(b, s);
+	add_member(b, "pid");
+	buf_add_u64(b, (unsigned)s->rec.pid);
+	add_member(b, "state");
+	add_state(b, s);
+	add_member(b, "target");
+	buf_add_str(b, s->rec.up ? "\"Up\"}" : "\"Down\"}");
+	rpc_result_end(c);
 }
 
 void service_status(struct rpc_call *c, const struct param *p)
@@ -347,7 +393,7 @@ void service_forget(struct rpc_call *c, const struct param *p)
 		rpc_result_null(c);
 }
 
-static void collect_warning(void *ctx, unsigned line, unsigned column, const char *text)
+void warnings_add(void *ctx, unsigned line, unsigned column, const char *text)
 {
 	struct buf *b = ctx;
 	struct buf one = BUF_INIT;
@@ -363,7 +409,7 @@ void service_monitor(struct rpc_call *c, const struct param *p)
 	c->action = "monitoring service";
 	struct err err;
 	struct buf warnings = BUF_INIT;
-	if (super_monitor(super_of(c), p[0].text, collect_warning, &warnings, &err) < 0) {
+	if (super_monitor(super_of(c), p[0].text, warnings_add, &warnings, &err) < 0) {
 		rpc_fail(c, &err, p[0].text);
 	} else if (p[1].flag) {
 		struct buf *b = rpc_result_begin(c);

@@ -5,23 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct subscription {
-	struct rpc_stream stream;
-	struct list link; // in control.subscriptions
-	struct control *control;
+enum format { AS_JSON, AS_BYTES, AS_TEXT };
+
+struct reader {
+	struct subscription base;
 	struct ring_cursor cursor;
-	uint64_t id;
+	enum format format; // AS_BYTES: see json_add_bytes(); AS_TEXT: the line protocol
 	bool with_time;
-	bool raw; // every byte, see json_add_bytes()
-	bool once; // what is there now, then one result null, and no more
+	bool once; // what is there now, then the end
 	char name[]; // of the filter
 };
 
-// Of use while one line is made into JSON.
+// Of use while one line is made.
 static struct buf text_buf;
 
 // "2026-01-31T12:34:56.789Z [+] name: text", the time where it is asked for.
-static void add_line(struct buf *b, const struct ring_line *l, bool with_time, bool raw)
+static void make_line(const struct ring_line *l, bool with_time)
 {
 	char stamp[CLOCK_TEXT_MAX];
 	buf_clear(&text_buf);
@@ -32,11 +31,12 @@ static void add_line(struct buf *b, const struct ring_line *l, bool with_time, b
 	buf_add_str(&text_buf, l->flags & RING_TEST ? "/test: " : ": ");
 	buf_add(&text_buf, l->text, l->len);
 	if (text_buf.failed)
-		json_add_str(b, "", 0);
-	else if (raw)
-		json_add_bytes(b, text_buf.data, text_buf.len);
-	else
-		json_add_str(b, text_buf.data, text_buf.len);
+		buf_clear(&text_buf);
+}
+
+static const char *made(void)
+{
+	return text_buf.len ? text_buf.data : "";
 }
 
 static const struct ring_owner *owner_of(struct super *u, struct ring_filter f)
@@ -69,7 +69,8 @@ static bool snapshot_line(void *ctx, const struct ring_line *l, uint64_t dropped
 	struct snapshot *s = ctx;
 	(void)dropped;
 	buf_add_char(s->b, s->any ? ',' : '[');
-	add_line(s->b, l, s->with_time, false);
+	make_line(l, s->with_time);
+	json_add_str(s->b, made(), text_buf.len);
 	s->any = true;
 	return true;
 }
@@ -87,118 +88,93 @@ void stream_currentLogs(struct rpc_call *c, const struct param *p)
 
 // ---- subscriptions ----
 
-static void begin_note(struct subscription *s, struct buf *b)
+// Sends what make_line() has made.
+static void send_made(struct reader *r)
 {
-	buf_add_str(b, "{\"jsonrpc\":\"2.0\",\"method\":\"stream_subscribeLogs\",\"params\":{\"subscription\":");
-	buf_add_u64(b, s->id);
-	buf_add_str(b, ",\"result\":");
-}
-
-static void note_dropped(struct subscription *s, uint64_t dropped)
-{
-	char text[64];
-	int n = snprintf(text, sizeof(text), "[-] zinit: %llu lines dropped", (unsigned long long)dropped);
-	struct buf *b = rpc_stream_begin(&s->stream);
-	begin_note(s, b);
-	json_add_str(b, text, (size_t)n);
-	buf_add_str(b, "}}");
-	rpc_stream_end(&s->stream);
+	if (r->format == AS_TEXT) {
+		buf_add(rpc_stream_begin(&r->base.stream), made(), text_buf.len);
+		rpc_stream_end(&r->base.stream);
+		return;
+	}
+	struct buf *b = subscription_note(&r->base, "stream_subscribeLogs");
+	if (r->format == AS_BYTES)
+		json_add_bytes(b, made(), text_buf.len);
+	else
+		json_add_str(b, made(), text_buf.len);
+	subscription_note_end(&r->base);
 }
 
 static bool send_line(void *ctx, const struct ring_line *l, uint64_t dropped)
 {
-	struct subscription *s = ctx;
-	if (!rpc_stream_has_room(&s->stream))
+	struct reader *r = ctx;
+	if (!rpc_stream_has_room(&r->base.stream))
 		return false;
-	if (dropped)
-		note_dropped(s, dropped);
-	struct buf *b = rpc_stream_begin(&s->stream);
-	begin_note(s, b);
-	add_line(b, l, s->with_time, s->raw);
-	buf_add_str(b, "}}");
-	rpc_stream_end(&s->stream);
+	if (dropped) {
+		buf_clear(&text_buf);
+		buf_printf(&text_buf, "[-] zinit: %llu lines dropped", (unsigned long long)dropped);
+		send_made(r);
+	}
+	make_line(l, r->with_time);
+	send_made(r);
 	return true;
-}
-
-static void drop(struct subscription *s)
-{
-	list_del(&s->link);
-	list_del(&s->stream.link);
-	free(s);
 }
 
 // The end of a stream that does not follow is a null, after its last line.
 static void room(struct rpc_stream *st)
 {
-	struct subscription *s = container_of(st, struct subscription, stream);
-	struct ring *r = &s->control->super->ring;
-	ring_read(r, &s->cursor, send_line, s);
-	if (!s->once || s->cursor.next_seq < r->next_seq)
+	struct reader *r = container_of(st, struct reader, base.stream);
+	struct ring *ring = &r->base.control->super->ring;
+	ring_read(ring, &r->cursor, send_line, r);
+	if (!r->once || r->cursor.next_seq < ring->next_seq)
 		return;
-	struct buf *b = rpc_stream_begin(st);
-	begin_note(s, b);
-	buf_add_str(b, "null}}");
-	rpc_stream_end(st);
-	drop(s);
+	if (r->format != AS_TEXT) {
+		buf_add_str(subscription_note(&r->base, "stream_subscribeLogs"), "null");
+		subscription_note_end(&r->base);
+	}
+	subscription_drop(&r->base);
 }
 
-static void closed(struct rpc_stream *st)
+static struct reader *reader_new(struct rpc_call *c, const char *name, uint64_t lines)
 {
-	drop(container_of(st, struct subscription, stream));
+	size_t size = name ? strlen(name) + 1 : 1;
+	struct subscription *s = subscription_new(c, sizeof(struct reader) + size, room);
+	if (!s)
+		return NULL;
+	struct reader *r = container_of(s, struct reader, base);
+	if (name)
+		memcpy(r->name, name, size);
+	set_cursor(s->control->super, &r->cursor, name ? r->name : NULL, lines);
+	return r;
 }
 
 void stream_subscribeLogs(struct rpc_call *c, const struct param *p)
 {
-	struct control *k = c->server->ctx;
-	const char *name = p[0].set ? p[0].text : p[3].text;
-	size_t size = name ? strlen(name) + 1 : 1;
-	struct subscription *s = c->conn ? calloc(1, sizeof(*s) + size) : NULL;
-	if (!s) {
-		struct err err;
-		err_set(&err, ERR_INTERNAL, "out of memory");
-		c->action = "subscribing to logs";
-		rpc_fail(c, &err, name);
+	c->action = "subscribing to logs";
+	struct reader *r = reader_new(c, p[0].set ? p[0].text : p[3].text, p[1].set ? p[1].number : 0);
+	if (!r)
 		return;
-	}
-	if (name)
-		memcpy(s->name, name, size);
-	s->control = k;
-	s->id = k->next_id++;
-	s->with_time = p[2].flag;
-	s->raw = p[5].flag;
-	s->once = p[4].set && !p[4].flag;
-	s->stream = (struct rpc_stream){ .conn = c->conn, .room = room, .closed = closed };
-	set_cursor(k->super, &s->cursor, name ? s->name : NULL, p[1].set ? p[1].number : 0);
-	list_append(&k->subscriptions, &s->link);
-	list_append(&c->conn->streams, &s->stream.link);
-	// The answer comes before the first line, which the connection asks for next.
-	buf_add_u64(rpc_result_begin(c), s->id);
-	rpc_result_end(c);
-	rpc_conn_wrote(s->stream.conn);
+	r->with_time = p[2].flag;
+	r->format = p[5].flag ? AS_BYTES : AS_JSON;
+	r->once = p[4].set && !p[4].flag;
+	subscription_begin(c, &r->base, &r->base.control->lines_readers);
 }
 
-// Anything but the number of a subscription of this connection: false, no error.
 void stream_unsubscribeLogs(struct rpc_call *c, const struct param *p)
 {
 	(void)p;
-	bool found = false;
-	struct span key, value = { NULL, 0 };
-	if (c->params.at && json_type(c->params) == JSON_ARRAY) {
-		struct json_iter it = json_iter(c->params);
-		if (!json_next(&it, &key, &value))
-			value.at = NULL;
-	}
-	uint64_t id = value.at && json_type(value) == JSON_NUMBER && rpc_is_u64(value) ? rpc_u64(value) : 0;
-	struct control *k = c->server->ctx;
-	list_for_safe (pos, &k->subscriptions) {
-		struct subscription *s = list_entry(pos, struct subscription, link);
-		if (s->id == id && s->stream.conn == c->conn) {
-			drop(s);
-			found = true;
-		}
-	}
-	buf_add_str(rpc_result_begin(c), found ? "true" : "false");
-	rpc_result_end(c);
+	subscription_end(c, &((struct control *)c->server->ctx)->lines_readers);
+}
+
+void stream_text(struct rpc_call *c, bool once)
+{
+	struct reader *r = reader_new(c, NULL, UINT64_MAX);
+	if (!r)
+		return;
+	r->format = AS_TEXT;
+	r->once = once;
+	list_append(&r->base.control->lines_readers, &r->base.link);
+	list_append(&c->conn->streams, &r->base.stream.link);
+	rpc_conn_wrote(c->conn);
 }
 
 // ---- news of the ring ----
@@ -206,7 +182,7 @@ void stream_unsubscribeLogs(struct rpc_call *c, const struct param *p)
 static void send_lines(struct work *w)
 {
 	struct control *k = container_of(w, struct control, lines);
-	list_for_safe (pos, &k->subscriptions) {
+	list_for_safe (pos, &k->lines_readers) {
 		struct subscription *s = list_entry(pos, struct subscription, link);
 		if (rpc_stream_has_room(&s->stream))
 			room(&s->stream);
@@ -216,13 +192,13 @@ static void send_lines(struct work *w)
 static void added(void *ctx)
 {
 	struct control *k = ctx;
-	if (!list_empty(&k->subscriptions))
+	if (!list_empty(&k->lines_readers))
 		work_queue(k->super->loop, &k->lines);
 }
 
 void stream_init(struct control *c)
 {
-	list_init(&c->subscriptions);
+	list_init(&c->lines_readers);
 	work_init(&c->lines, send_lines);
 	c->super->ring.added = added;
 	c->super->ring.added_ctx = c;

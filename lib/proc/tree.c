@@ -39,17 +39,22 @@ static ssize_t read_proc_file(pid_t pid, const char *what, char *out, size_t siz
 
 // The name in parentheses may hold anything, so fields are counted from the
 // last ')': state ppid pgrp session, and starttime as the 20th after it.
+static const char *skip_fields(const char *at, int n)
+{
+	while (at && n--)
+		at = strchr(at + 1, ' ');
+	return at;
+}
+
 static int parse_stat(const char *text, struct proc *p)
 {
 	const char *at = strrchr(text, ')');
 	int ppid, pgrp, sid;
 	if (!at || sscanf(at + 1, " %c %d %d %d", &p->state, &ppid, &pgrp, &sid) != 4)
 		return -1;
-	for (int field = 0; field < 20; field++) {
-		at = strchr(at + 1, ' ');
-		if (!at)
-			return -1;
-	}
+	at = skip_fields(at, 20);
+	if (!at)
+		return -1;
 	p->ppid = ppid;
 	p->pgrp = pgrp;
 	p->sid = sid;
@@ -64,6 +69,25 @@ int tree_stat(pid_t pid, struct proc *p)
 	char text[1024];
 	p->pid = pid;
 	return read_proc_file(pid, "stat", text, sizeof(text)) > 0 ? parse_stat(text, p) : -1;
+}
+
+// Behind the name: utime and stime are the 12th and 13th, starttime the 20th,
+// rss the 22nd, in pages.
+int tree_usage(pid_t pid, struct proc_usage *u)
+{
+	char text[1024];
+	if (read_proc_file(pid, "stat", text, sizeof(text)) <= 0)
+		return -1;
+	const char *time = skip_fields(strrchr(text, ')'), 12), *start = skip_fields(time, 8);
+	const char *rss = skip_fields(start, 2);
+	if (!rss)
+		return -1;
+	char *stime;
+	u->ticks = strtoull(time + 1, &stime, 10);
+	u->ticks += strtoull(stime, NULL, 10);
+	u->start = strtoull(start + 1, NULL, 10);
+	u->memory = strtoull(rss + 1, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+	return 0;
 }
 
 static struct proc *next_slot(struct tree *t)

@@ -32,6 +32,14 @@ struct proc *tree_find(const struct tree *t, pid_t pid);
 // One process by number, without a snapshot. 0, or -1 when there is none.
 int tree_stat(pid_t pid, struct proc *p);
 
+struct proc_usage {
+	uint64_t start; // as in struct proc
+	uint64_t ticks; // processor time of all its threads, user and system
+	uint64_t memory; // resident bytes
+};
+// 0, or -1 when there is no such process.
+int tree_usage(pid_t pid, struct proc_usage *u);
+
 // Has the process children? 1 yes, 0 no, -1 the kernel does not say cheaply.
 int tree_has_children(pid_t pid);
 // Calls fn for each child of this process until it returns false.

@@ -1,5 +1,6 @@
 // From one message to its answer: single requests, batches, calls kept for later.
 #include "rpc/server.h"
+#include "base/log.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,11 @@ static void end_answer(struct rpc_call *c)
 {
 	struct buf *b = output(c);
 	c->answered = true;
+	if (c->text) {
+		if (c->conn)
+			rpc_conn_wrote(c->conn);
+		return;
+	}
 	if (b->len - c->result_at > RPC_MESSAGE_MAX) {
 		b->len = c->result_at;
 		rpc_add_error(b, c->id, RPC_RESPONSE_TOO_BIG, "Response is too big", too_big_data);
@@ -60,6 +66,8 @@ static void finish(struct rpc_call *c)
 	list_del(&c->link);
 	if (!c->heap)
 		return;
+	if (!b && c->conn)
+		c->conn->nwaiting--;
 	free(c->heap);
 	if (b) {
 		b->waiting = false;
@@ -71,6 +79,10 @@ struct buf *rpc_result_begin(struct rpc_call *c)
 {
 	begin_answer(c);
 	struct buf *b = output(c);
+	if (c->text) {
+		rpc_text_begin(b, true);
+		return b;
+	}
 	buf_add_str(b, "{\"jsonrpc\":\"2.0\",\"id\":");
 	rpc_add_id(b, c->id);
 	buf_add_str(b, ",\"result\":");
@@ -92,7 +104,10 @@ void rpc_result_null(struct rpc_call *c)
 void rpc_fail(struct rpc_call *c, const struct err *err, const char *service)
 {
 	begin_answer(c);
-	rpc_add_err(output(c), c->id, err, c->action, service);
+	if (c->text)
+		rpc_text_error(output(c), err, service);
+	else
+		rpc_add_err(output(c), c->id, err, c->action, c->step, service);
 	finish(c);
 }
 
@@ -111,23 +126,34 @@ void rpc_invalid(struct rpc_call *c, const char *text)
 	buf_release(&data);
 }
 
+void rpc_unknown_method(struct rpc_call *c)
+{
+	fail_code(c, RPC_METHOD_NOT_FOUND, "Method not found", NULL);
+}
+
 struct rpc_call *rpc_keep(struct rpc_call *c)
 {
 	struct rpc_call *k = malloc(sizeof(*k) + c->id.len);
 	if (!k) {
-		fail_code(c, RPC_INTERNAL_ERROR, "out of memory", NULL);
+		struct err err;
+		err_set(&err, ERR_INTERNAL, "out of memory");
+		rpc_fail(c, &err, NULL);
 		return NULL;
 	}
 	*k = *c;
 	k->params = (struct span){ NULL, 0 };
-	memcpy(k + 1, c->id.at, c->id.len);
+	if (c->id.len)
+		memcpy(k + 1, c->id.at, c->id.len);
 	k->id.at = (const char *)(k + 1);
 	k->heap = k;
 	list_init(&k->link);
-	if (k->batch)
+	if (k->batch) { // which outlives the connection
+		k->conn = NULL;
 		k->batch->waiting = true;
-	else
-		list_append(&c->conn->calls, &k->link);
+	} else if (k->conn) {
+		list_append(&k->conn->calls, &k->link);
+		k->conn->nwaiting++;
+	}
 	c->answered = true;
 	return k;
 }
@@ -145,12 +171,19 @@ static const struct rpc_method *find_method(const struct rpc_server *s, struct s
 	return NULL;
 }
 
+void rpc_log_change(const struct rpc_conn *conn, const char *what, const char *name)
+{
+	if (conn)
+		log_info("%s%s%s%s by uid %u, pid %d", what, name ? " '" : "", name ? name : "", name ? "'" : "",
+			(unsigned)conn->peer.uid, (int)conn->peer.pid);
+}
+
 static void call(struct rpc_call *c, const struct rpc_request *r)
 {
 	struct rpc_server *s = c->server;
 	const struct rpc_method *m = find_method(s, r->method);
 	if (!m) {
-		fail_code(c, RPC_METHOD_NOT_FOUND, "Method not found", NULL);
+		rpc_unknown_method(c);
 		return;
 	}
 	struct param p[PARAM_MAX];
@@ -161,6 +194,8 @@ static void call(struct rpc_call *c, const struct rpc_request *r)
 		return;
 	}
 	c->params = r->params;
+	if (m->flags & RPC_CHANGES)
+		rpc_log_change(c->conn, m->name, m->nparams ? p[0].text : NULL);
 	m->fn(c, p);
 }
 
@@ -194,6 +229,14 @@ static void request(struct rpc_conn *conn, struct rpc_batch *batch, struct rpc_s
 static void batch_free(struct rpc_batch *b)
 {
 	list_del(&b->link);
+	if (b->conn) {
+		b->conn->nwaiting--;
+		list_for (pos, &b->conn->streams) {
+			struct rpc_stream *st = list_entry(pos, struct rpc_stream, link);
+			if (st->batch == b)
+				st->batch = NULL;
+		}
+	}
 	buf_release(&b->out);
 	free(b->text);
 	free(b);
@@ -255,6 +298,7 @@ static void batch_begin(struct rpc_conn *conn, struct span message)
 	b->out.max = 2 * RPC_MESSAGE_MAX;
 	buf_add_char(&b->out, '[');
 	list_append(&conn->batches, &b->link);
+	conn->nwaiting++;
 	batch_go_on(b);
 }
 

@@ -150,7 +150,7 @@ static void add_found(struct buf *why, struct span v)
 
 static int wrong_type(struct buf *why, const struct param_spec *spec, const char *from, struct span v)
 {
-	static const char *const wanted[] = { "a string", "a boolean", "u64" };
+	static const char *const wanted[] = { "a string", "a boolean", "u64", "a map" };
 	enum json_type t = json_type(v);
 	buf_add_str(why, "invalid type: ");
 	add_found(why, v);
@@ -174,6 +174,8 @@ static int take(struct span v, const struct param_spec *spec, struct param *p, c
 		p->flag = *v.at == 't';
 	} else if (spec->type == PARAM_NUMBER && t == JSON_NUMBER && rpc_is_u64(v)) {
 		p->number = rpc_u64(v);
+	} else if (spec->type == PARAM_MAP && t == JSON_OBJECT) {
+		p->json = v;
 	} else {
 		return wrong_type(why, spec, from, v);
 	}
@@ -299,12 +301,14 @@ static void add_text(struct buf *b, const char *member, const char *text)
 
 // A bad signal names the signal where the others name the service, and two
 // kinds of error name the step that failed instead of the whole action.
-void rpc_add_err(struct buf *b, struct span id, const struct err *err, const char *action, const char *service)
+void rpc_add_err(
+	struct buf *b, struct span id, const struct err *err, const char *action, const char *step, const char *service)
 {
 	const struct err_info *info = err_info(err->code);
-	const char *step = err->code == ERR_CONFIG           ? "loading service config"
-			   : err->code == ERR_INVALID_SIGNAL ? "parsing signal"
-							     : action;
+	if (!step)
+		step = err->code == ERR_CONFIG           ? "loading service config"
+		       : err->code == ERR_INVALID_SIGNAL ? "parsing signal"
+							 : action;
 	char message[sizeof(err->text) + 64];
 	snprintf(message, sizeof(message), "%s: %s", err->code == ERR_INVALID_SIGNAL ? step : action, err->text);
 	begin_error(b, id, info->rpc_code);
@@ -319,7 +323,8 @@ void rpc_add_err(struct buf *b, struct span id, const struct err *err, const cha
 		buf_add_str(b, ",\"cause_chain\":null");
 	}
 	add_text(b, "code_name", info->name);
-	add_text(b, "hint", info->hint);
+	if (info->hint)
+		add_text(b, "hint", info->hint);
 	if (info->kind == ERR_KIND_FULL)
 		buf_printf(b, ",\"retryable\":%s", info->retryable ? "true" : "false");
 	add_text(b, err->code == ERR_INVALID_SIGNAL ? "signal" : "service", service);

@@ -44,7 +44,7 @@ bool rpc_is_u64(struct span number);
 // The leading digits as a number; what does not fit wraps around.
 uint64_t rpc_u64(struct span digits);
 
-enum param_type { PARAM_STRING, PARAM_BOOL, PARAM_NUMBER };
+enum param_type { PARAM_STRING, PARAM_BOOL, PARAM_NUMBER, PARAM_MAP };
 enum { PARAM_MAX = 6 };
 
 struct param_spec {
@@ -59,6 +59,7 @@ struct param {
 	uint64_t number; // PARAM_NUMBER
 	const char *text; // PARAM_STRING, NUL-terminated
 	size_t len;
+	struct span json; // PARAM_MAP, raw: lives as long as the request's text
 };
 
 // Fills out[] from `params` by the table. Strings are decoded into *scratch.
@@ -70,6 +71,8 @@ int rpc_params(struct span params, const struct param_spec *specs, size_t n, str
 // {"jsonrpc":"2.0","id":ID,"error":{"code":C,"message":"M"[,"data":D]}}; data is
 // raw JSON or NULL.
 void rpc_add_error(struct buf *b, struct span id, int code, const char *message, const char *data);
-// The same for an error of ours: message "ACTION: TEXT" and all of its data.
+// The same for an error of ours: message "ACTION: TEXT" and all of its data, in
+// which `step` (NULL: the usual one) names what exactly was being done.
 // `service` may be NULL (null on the wire).
-void rpc_add_err(struct buf *b, struct span id, const struct err *err, const char *action, const char *service);
+void rpc_add_err(struct buf *b, struct span id, const struct err *err, const char *action, const char *step,
+	const char *service);

@@ -78,6 +78,14 @@ static int bind_private(int fd, const struct sockaddr_un *addr)
 	return rc;
 }
 
+// Nobody but the owner until the group is right.
+static int open_to_group(const struct rpc_server *s, const char *path)
+{
+	if (s->group == (gid_t)-1)
+		return 0;
+	return chown(path, (uid_t)-1, s->group) < 0 || chmod(path, 0660) < 0 ? -1 : 0;
+}
+
 static void turn_away(int fd)
 {
 	static const char text[] = "Too many connections. Please try again later.";
@@ -119,8 +127,8 @@ static int start(struct rpc_server *s, struct rpc_listener *l, const struct sock
 		return refuse(err, l->path, strerror(errno));
 	l->source.fn = listener_ready;
 	l->server = s;
-	if (bind_private(fd, addr) < 0 || listen(fd, 1024) < 0 || lstat(l->path, &st) < 0 ||
-		loop_add(s->loop, &l->source, fd, EPOLLIN) < 0) {
+	if (bind_private(fd, addr) < 0 || open_to_group(s, l->path) < 0 || listen(fd, 1024) < 0 ||
+		lstat(l->path, &st) < 0 || loop_add(s->loop, &l->source, fd, EPOLLIN) < 0) {
 		int why = errno;
 		close(fd);
 		return refuse(err, l->path, strerror(why));

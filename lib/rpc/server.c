@@ -11,13 +11,6 @@
 
 enum { READ_SIZE = 64 * 1024, STREAM_UNREAD_MAX = 256 * 1024 };
 
-void rpc_server_init(struct rpc_server *s, struct loop *l, void *ctx)
-{
-	*s = (struct rpc_server){ .loop = l, .ctx = ctx };
-	list_init(&s->conns);
-	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
 static void conn_close(struct rpc_conn *c)
 {
 	struct loop *l = c->server->loop;
@@ -36,6 +29,15 @@ static void conn_close(struct rpc_conn *c)
 	buf_release(&c->in);
 	buf_release(&c->out);
 	free(c);
+}
+
+// Bytes that nobody read would reach the client as an error instead of an end.
+static void conn_end(struct rpc_conn *c)
+{
+	char rest[4096];
+	for (int i = 0; i < 16 && recv(c->source.fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; i++)
+		;
+	conn_close(c);
 }
 
 static size_t unread(const struct rpc_conn *c)
@@ -70,13 +72,13 @@ static bool flush(struct rpc_conn *c)
 
 static bool is_full(const struct rpc_conn *c)
 {
-	return unread(c) > RPC_UNREAD_MAX;
+	return unread(c) > RPC_UNREAD_MAX || c->nwaiting >= RPC_WAITING_MAX;
 }
 
 static void want(struct rpc_conn *c)
 {
 	uint32_t events = 0;
-	if (!c->eof && !is_full(c))
+	if (!c->eof && !c->answered && !is_full(c))
 		events |= EPOLLIN;
 	if (unread(c))
 		events |= EPOLLOUT;
@@ -88,16 +90,68 @@ void rpc_conn_wrote(struct rpc_conn *c)
 	work_queue(c->server->loop, &c->more);
 }
 
-static void answer_too_big(struct rpc_conn *c)
+// ---- what all connections hold together ----
+
+static size_t held_input(const struct rpc_server *s)
+{
+	size_t sum = 0;
+	list_for (pos, &s->conns)
+		sum += list_entry(pos, struct rpc_conn, link)->in.cap;
+	return sum;
+}
+
+// Whoever leaves most unread goes, until the rest fits.
+static void shed(struct rpc_server *s)
+{
+	for (;;) {
+		struct rpc_conn *worst = NULL;
+		size_t sum = 0;
+		list_for (pos, &s->conns) {
+			struct rpc_conn *c = list_entry(pos, struct rpc_conn, link);
+			sum += c->out.cap;
+			if (!worst || c->out.cap > worst->out.cap)
+				worst = c;
+		}
+		if (sum <= RPC_OUTPUT_MAX)
+			return;
+		log_warn(
+			"a client (pid %d) was dropped: it left %zu bytes unread", (int)worst->peer.pid, unread(worst));
+		conn_close(worst);
+	}
+}
+
+static void shed_work(struct work *w)
+{
+	shed(container_of(w, struct rpc_server, shed));
+}
+
+// ---- requests ----
+
+static void refuse_request(struct rpc_conn *c, int code, const char *message, const char *data)
 {
 	c->too_big = true;
-	rpc_add_error(&c->out, (struct span){ NULL, 0 }, RPC_TOO_BIG, "Request is too big",
-		"\"Exceeded max limit of 10485760\"");
+	rpc_add_error(&c->out, (struct span){ NULL, 0 }, code, message, data);
 	buf_add_char(&c->out, '\n');
 }
 
+static void answer_too_big(struct rpc_conn *c)
+{
+	refuse_request(c, RPC_TOO_BIG, "Request is too big", "\"Exceeded max limit of 10485760\"");
+}
+
+// A request that is not complete yet may not grow for ever.
+static void bound_input(struct rpc_conn *c, size_t len)
+{
+	if (c->too_big)
+		return;
+	if (len > RPC_MESSAGE_MAX)
+		answer_too_big(c);
+	else if (c->in.cap > 2 * READ_SIZE && held_input(c->server) > RPC_INPUT_MAX)
+		refuse_request(c, RPC_INTERNAL_ERROR, "too many large requests at once, try again", NULL);
+}
+
 // What of the buffer is not needed any more goes in one move, not once a request.
-static void take_requests(struct rpc_conn *c)
+static void take_json(struct rpc_conn *c)
 {
 	size_t done = 0;
 	while (!is_full(c) && done < c->in.len) {
@@ -106,8 +160,7 @@ static void take_requests(struct rpc_conn *c)
 		const char *at = c->in.data + done;
 		done += used;
 		if (r == FRAME_MORE) {
-			if (c->in.len - done > RPC_MESSAGE_MAX && !c->too_big)
-				answer_too_big(c);
+			bound_input(c, c->in.len - done);
 			break;
 		}
 		if (c->too_big) // its end has come
@@ -127,6 +180,42 @@ static void take_requests(struct rpc_conn *c)
 	}
 	if (!c->in.len && c->in.cap > READ_SIZE)
 		buf_release(&c->in);
+}
+
+// One line, then nothing more is read: the end of the connection ends the answer.
+static void take_line(struct rpc_conn *c)
+{
+	const char *end = c->in.len ? memchr(c->in.data, '\n', c->in.len) : NULL;
+	if (!c->answered && !end && !c->eof && c->in.len <= RPC_LINE_MAX)
+		return;
+	if (!c->answered) {
+		c->answered = true;
+		rpc_text_line(c, c->in.data, end ? (size_t)(end - c->in.data) : c->in.len);
+	}
+	buf_release(&c->in);
+}
+
+// The first byte that is no blank.
+static void decide(struct rpc_conn *c)
+{
+	size_t i = 0;
+	while (i < c->in.len && strchr(" \t\r\n", c->in.data[i]) && c->in.data[i])
+		i++;
+	buf_consume(&c->in, i);
+	if (c->in.len)
+		c->dialect = *c->in.data == '{' || *c->in.data == '[' ? RPC_JSON : RPC_TEXT;
+	else if (c->eof)
+		c->dialect = RPC_TEXT;
+}
+
+static void take_requests(struct rpc_conn *c)
+{
+	if (c->dialect == RPC_UNDECIDED)
+		decide(c);
+	if (c->dialect == RPC_JSON)
+		take_json(c);
+	else if (c->dialect == RPC_TEXT)
+		take_line(c);
 }
 
 static void serve(struct rpc_conn *c)
@@ -150,8 +239,10 @@ static void serve(struct rpc_conn *c)
 	}
 	if (c->unserved && !is_full(c))
 		work_queue(c->server->loop, &c->more);
-	if (c->eof && is_idle(c))
-		conn_close(c);
+	if (c->out.cap > RPC_UNREAD_MAX)
+		work_queue(c->server->loop, &c->server->shed);
+	if ((c->eof || c->answered) && is_idle(c))
+		conn_end(c);
 	else
 		want(c);
 }
@@ -161,9 +252,39 @@ static void serve_more(struct work *w)
 	serve(container_of(w, struct rpc_conn, more));
 }
 
+// ---- HTTP ----
+
+static bool is_http(int fd)
+{
+	static const char *const methods[] = { "GET /", "POST /", "HEAD /", "PUT /", "DELETE /", "OPTIONS ",
+		"PATCH /" };
+	char first[8];
+	ssize_t n = recv(fd, first, sizeof(first), MSG_PEEK | MSG_DONTWAIT);
+	for (size_t i = 0; n > 0 && i < sizeof(methods) / sizeof(methods[0]); i++)
+		if ((size_t)n >= strlen(methods[i]) && !memcmp(first, methods[i], strlen(methods[i])))
+			return true;
+	return false;
+}
+
+// The bytes are left unread for whoever takes the connection over.
+static void hand_over(struct rpc_conn *c)
+{
+	static const char no[] = "HTTP/1.1 501 Not Implemented\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+	struct rpc_server *s = c->server;
+	if (!s->http || s->http(s->http_ctx, c->source.fd) < 0) {
+		buf_add_str(&c->out, no);
+		flush(c);
+	}
+	conn_end(c);
+}
+
 static void conn_ready(struct source *src, uint32_t events)
 {
 	struct rpc_conn *c = container_of(src, struct rpc_conn, source);
+	if (events & EPOLLIN && c->dialect == RPC_UNDECIDED && !c->in.len && is_http(src->fd)) {
+		hand_over(c);
+		return;
+	}
 	if (events & EPOLLIN && !c->eof) {
 		if (buf_reserve(&c->in, READ_SIZE) < 0) {
 			log_warn("a client was dropped: out of memory");
@@ -211,6 +332,15 @@ void rpc_accepted(struct rpc_server *s, int fd)
 	s->nconns++;
 }
 
+void rpc_server_init(struct rpc_server *s, struct loop *l, void *ctx)
+{
+	*s = (struct rpc_server){ .loop = l, .ctx = ctx };
+	list_init(&s->conns);
+	s->group = (gid_t)-1;
+	work_init(&s->shed, shed_work);
+	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 void rpc_flush_all(struct rpc_server *s)
 {
 	list_for_safe (pos, &s->conns)
@@ -221,6 +351,7 @@ void rpc_server_release(struct rpc_server *s)
 {
 	list_for_safe (pos, &s->conns)
 		conn_close(list_entry(pos, struct rpc_conn, link));
+	work_cancel(&s->shed);
 	while (s->nlisteners)
 		rpc_unlisten(&s->listeners[--s->nlisteners]);
 	if (s->spare_fd >= 0)
@@ -233,7 +364,7 @@ void rpc_server_release(struct rpc_server *s)
 
 bool rpc_stream_has_room(const struct rpc_stream *st)
 {
-	return unread(st->conn) < STREAM_UNREAD_MAX;
+	return !st->batch && unread(st->conn) < STREAM_UNREAD_MAX;
 }
 
 struct buf *rpc_stream_begin(struct rpc_stream *st)

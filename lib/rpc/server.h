@@ -18,7 +18,14 @@ enum {
 	RPC_CONNECTIONS_MAX = 100,
 	RPC_LISTENERS_MAX = 2,
 	RPC_UNREAD_MAX = 1024 * 1024, // answers a client has not read: no more requests are taken
+	RPC_WAITING_MAX = 1024, // calls of one connection that wait; likewise
+	RPC_INPUT_MAX = 32 * 1024 * 1024, // half-sent requests of all connections together
+	RPC_OUTPUT_MAX = 64 * 1024 * 1024, // unread answers of all connections together
+	RPC_LINE_MAX = 64 * 1024, // of the text protocol
 };
+
+// What a method is like: for those who pass calls on, and for the log.
+enum rpc_flag { RPC_READS = 0, RPC_CHANGES = 1, RPC_SLOW = 2, RPC_STREAM = 4 };
 
 struct rpc_server;
 struct rpc_call;
@@ -28,9 +35,22 @@ typedef void rpc_handler_fn(struct rpc_call *c, const struct param *p);
 struct rpc_method {
 	const char *name;
 	rpc_handler_fn *fn;
+	unsigned flags; // enum rpc_flag
 	struct param_spec params[PARAM_MAX];
 	size_t nparams;
 };
+
+// A command of the text protocol. Its words become the first parameters.
+struct rpc_verb {
+	const char *name;
+	rpc_handler_fn *fn;
+	unsigned flags;
+	unsigned nargs; // exactly so many; RPC_ANY_ARGS: any number
+};
+#define RPC_ANY_ARGS (~0u)
+
+// The first bytes of a connection decide what it speaks.
+enum rpc_dialect { RPC_UNDECIDED, RPC_JSON, RPC_TEXT };
 
 struct rpc_alias {
 	const char *old_name;
@@ -47,7 +67,10 @@ struct rpc_conn {
 	struct list calls; // kept ones
 	struct list streams; // what sends on its own; see rpc_stream
 	struct list batches; // batches with a call that is kept
+	size_t nwaiting; // calls and batches in these lists
 	struct work more; // requests that wait for room in out
+	enum rpc_dialect dialect;
+	bool answered; // the one line of the text protocol
 	bool unserved; // requests in `in` wait for room in `out`
 	bool eof; // the client sends nothing more
 	bool too_big; // the rest of an oversized request is being skipped
@@ -63,6 +86,8 @@ struct rpc_call {
 	struct span id; // points into the request, or at the copy behind a kept call
 	struct span params; // raw; only while the handler runs
 	const char *action; // "stopping service", for errors
+	const char *step; // what of it failed, where that has a name of its own; else NULL
+	bool text; // answered as the text protocol does
 	struct rpc_call *heap; // itself, once kept
 	bool answered;
 	size_t result_at; // in the output: where this answer began
@@ -72,6 +97,7 @@ struct rpc_call {
 struct rpc_stream {
 	struct list link; // in conn.streams
 	struct rpc_conn *conn;
+	struct rpc_batch *batch; // it sends nothing until the answer of its batch is out
 	void (*room)(struct rpc_stream *s); // there is room in conn.out (again)
 	void (*closed)(struct rpc_stream *s); // the connection is going away; it is unlinked
 };
@@ -91,17 +117,25 @@ struct rpc_server {
 	size_t nmethods;
 	const struct rpc_alias *aliases;
 	size_t naliases;
+	const struct rpc_verb *verbs;
+	size_t nverbs;
+	// Takes over a connection that speaks HTTP, unread, and returns 0; or -1, and the
+	// client is told that nobody here does. NULL: as if it returned -1.
+	int (*http)(void *http_ctx, int fd);
+	void *http_ctx;
+	gid_t group; // of the socket, (gid_t)-1: only its owner may connect
 	struct rpc_listener listeners[RPC_LISTENERS_MAX];
 	size_t nlisteners;
 	struct list conns;
 	size_t nconns;
+	struct work shed; // the unread answers may be too many
 	int spare_fd; // given up for a moment to turn a client away at EMFILE
 	struct buf scratch; // decoded parameters
 	struct buf why;
 };
 
 void rpc_server_init(struct rpc_server *s, struct loop *l, void *ctx);
-// Binds, mode 0600, missing folders of the path are made. A socket that nobody
+// Binds, mode 0600 (0660 where a group is set), missing folders of the path are made. A socket that nobody
 // listens on is replaced; anything else at the path is left alone and refused.
 // 0, or -1 with *err.
 int rpc_listen(struct rpc_server *s, const char *path, struct err *err);
@@ -114,8 +148,10 @@ void rpc_flush_all(struct rpc_server *s);
 struct buf *rpc_result_begin(struct rpc_call *c);
 void rpc_result_end(struct rpc_call *c);
 void rpc_result_null(struct rpc_call *c);
+// A service's name is needed where the error has a text of its own for it.
 void rpc_fail(struct rpc_call *c, const struct err *err, const char *service);
 void rpc_invalid(struct rpc_call *c, const char *data_text);
+void rpc_unknown_method(struct rpc_call *c);
 
 // ---- between the files of rpc/ ----
 
@@ -123,6 +159,12 @@ void rpc_accepted(struct rpc_server *s, int fd);
 void rpc_unlisten(struct rpc_listener *l);
 void rpc_dispatch(struct rpc_conn *conn, struct span message);
 void rpc_calls_hang_up(struct rpc_conn *conn); // the client has gone
+void rpc_log_change(const struct rpc_conn *conn, const char *what, const char *name);
+// text.c: one line of the text protocol, without its end.
+void rpc_text_line(struct rpc_conn *conn, const char *line, size_t len);
+void rpc_text_error(struct buf *b, const struct err *err, const char *service);
+// {"state":"ok","body": ... or {"state":"error","body": ...
+void rpc_text_begin(struct buf *b, bool ok);
 void rpc_conn_wrote(struct rpc_conn *conn); // something was added to out
 
 // ---- for handlers ----

@@ -374,6 +374,14 @@ void run_spawn(struct service *s)
 
 // ---- readiness test ----
 
+static void set_test_failed(struct service *s, bool failed)
+{
+	char state[SVC_STATE_MAX];
+	const char *from = service_state(s, state);
+	s->rec.test_failed = failed;
+	svc_changed(s, from, "test");
+}
+
 // The delay timer of a SPAWNED service belongs to its test: while one runs it is
 // the limit of that try, between two it is the pause.
 void run_test(struct service *s)
@@ -389,12 +397,12 @@ void run_test(struct service *s)
 			log_warn("service '%s': its test cannot run: %s", service_name(s),
 				can ? strerror(e.errnum) : s->def->test_broken);
 		}
-		s->rec.test_failed = true;
+		set_test_failed(s, true);
 		svc_todo(s, TODO_TELL);
 		timer_set(s->super->loop, &s->delay, SUPER_TEST_EVERY_MS);
 		return;
 	}
-	s->rec.test_failed = false;
+	set_test_failed(s, false);
 	run_track(s->super, &s->test, pid);
 	if (!s->test_ran)
 		banner(s, RING_TEST);
@@ -416,7 +424,7 @@ void run_test_tick(struct service *s)
 void run_test_end(struct service *s)
 {
 	timer_stop(&s->delay);
-	s->rec.test_failed = false;
+	set_test_failed(s, false);
 	if (s->test.pid)
 		kill(-s->test.pid, SIGKILL);
 }

@@ -51,6 +51,14 @@ const char *service_state(const struct service *s, char out[SVC_STATE_MAX])
 	return "Unknown";
 }
 
+void svc_changed(const struct service *s, const char *from, const char *why)
+{
+	char text[SVC_STATE_MAX];
+	const char *to = service_state(s, text);
+	if (s->super->on_change && strcmp(from, to))
+		s->super->on_change(s->super->on_change_ctx, s, from, to, s->reason ? s->reason : why);
+}
+
 void svc_reason(struct service *s, const char *fmt, ...)
 {
 	char text[REASON_MAX];
@@ -120,7 +128,7 @@ static bool satisfies(const struct service *s)
 	return s->rec.phase == PHASE_RUNNING;
 }
 
-static void svc_enter(struct service *s, enum phase phase, enum word word)
+static void svc_enter(struct service *s, enum phase phase, enum word word, const char *why)
 {
 	struct record *r = &s->rec;
 	if (ends(phase) != ends(r->phase))
@@ -128,8 +136,8 @@ static void svc_enter(struct service *s, enum phase phase, enum word word)
 	if ((phase == PHASE_STOPPING) != (r->phase == PHASE_STOPPING))
 		s->super->nstopping += phase == PHASE_STOPPING ? 1u : (size_t)-1;
 	if (phase != r->phase || (word != WORD_KEEP && word != r->word)) {
-		char state[SVC_STATE_MAX];
-		const char *before = phase_name(r->phase);
+		char state[SVC_STATE_MAX], old[SVC_STATE_MAX];
+		const char *before = phase_name(r->phase), *from = service_state(s, old);
 		r->phase = phase;
 		if (word != WORD_KEEP) {
 			r->word = word;
@@ -137,6 +145,7 @@ static void svc_enter(struct service *s, enum phase phase, enum word word)
 		}
 		log_debug("service '%s': %s -> %s, %s", service_name(s), before, phase_name(phase),
 			service_state(s, state));
+		svc_changed(s, from, why);
 	}
 	if (!ends(phase) || (!r->pid && !svc_has_left(s)))
 		timer_stop(&s->grace);
@@ -209,6 +218,25 @@ static void essential_ended(struct service *s, int code)
 
 enum { EXIT_NOT_STARTED = 127 }; // as a shell says it
 
+static const char *why(enum event ev)
+{
+	static const char *const texts[] = {
+		[EV_START] = "start",
+		[EV_STOP] = "stop",
+		[EV_RESTART] = "restart",
+		[EV_READY] = "what it waits for is up",
+		[EV_SPAWN_OK] = "started",
+		[EV_SPAWN_FAILED] = "cannot be started",
+		[EV_SPAWN_LATER] = "no resources",
+		[EV_TEST_PASSED] = "test passed",
+		[EV_EXIT] = "exit",
+		[EV_CLEAR] = "its processes are gone",
+		[EV_DELAY_OVER] = "restart after a pause",
+		[EV_GRACE_OVER] = "grace over",
+	};
+	return texts[ev];
+}
+
 void svc_event(struct service *s, enum event ev)
 {
 	bool cooling = s->rec.phase == PHASE_COOLING || s->rec.phase == PHASE_ENDING;
@@ -223,7 +251,7 @@ void svc_event(struct service *s, enum event ev)
 		svc_reason(s, "exec cannot be split into words: %s", s->def->broken);
 	if (cooling && step.actions & ACT_SPAWN && ev != EV_RESTART)
 		s->rec.restarts++;
-	svc_enter(s, step.next, step.word);
+	svc_enter(s, step.next, step.word, why(ev));
 	act(s, step.actions);
 	if (step.word == WORD_FAILURE && step.next == PHASE_IDLE)
 		essential_ended(s, EXIT_NOT_STARTED);
@@ -449,6 +477,11 @@ int super_forget(struct service *s, struct err *err)
 	if (s->satisfied)
 		graph_flip(s, false);
 	halt_removed(s);
+	char state[SVC_STATE_MAX];
+	const char *last = service_state(s, state);
+	s->rec.word = WORD_KEEP;
+	svc_reason(s, "%s", "");
+	svc_changed(s, last, "forgotten");
 	while (!list_empty(&s->watchers)) {
 		struct watcher *w = list_entry(s->watchers.next, struct watcher, link);
 		super_unwatch(w);

@@ -80,6 +80,9 @@ struct super {
 	bool sweeping; // all services are gone, the rest is being ended
 	bool halt_over;
 	uint64_t halt_since_ms;
+	// What clients see of a service has changed. NULL while nobody listens.
+	void (*on_change)(void *ctx, const struct service *s, const char *from, const char *to, const char *why);
+	void *on_change_ctx;
 	void (*on_halted)(void *ctx); // nothing is left
 	void *on_halted_ctx;
 	struct stream *paused[SUPER_PAUSED_MAX]; // see run.c, consider_pause()
@@ -142,6 +145,8 @@ const char *super_file_news(struct service *s);
 
 void svc_event(struct service *s, enum event ev);
 void svc_todo(struct service *s, enum service_todo what);
+// Tells on_change that the state is no longer `from`, if it is not.
+void svc_changed(const struct service *s, const char *from, const char *why);
 void svc_reason(struct service *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static inline bool svc_has_left(const struct service *s)
 {
