@@ -16,6 +16,14 @@ $(tests-out)/%: tests/unit/%.c $(O)/libzinit.a $(O)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -UNDEBUG -Itests/unit -MMD -MP -MT $@ -MF $@.d -o $@ $< $(O)/libzinit.a $(ALL_LDFLAGS) \
 		$(DEPS_LIBS) -lcmocka -ldl
 
+# Servers with the HTTP code of the proxy and nothing behind it, for conformance suites.
+server-bin := $(patsubst tests/servers/%.c,$(tests-out)/%,$(wildcard tests/servers/*.c))
+$(server-bin): $(tests-out)/%: tests/servers/%.c $(O)/libzinit.a $(O)/flags
+	$(call say,TEST)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MT $@ -MF $@.d -o $@ $< $(O)/libzinit.a $(ALL_LDFLAGS) $(DEPS_LIBS)
+test-servers: $(server-bin)
+
 $(tests-out)/bench/%: tests/bench/%.c
 	$(call say,BENCH)
 	$(Q)mkdir -p $(@D)
@@ -37,7 +45,7 @@ check:
 check-unit: $(unit-bin)
 	$(Q)set -e; for t in $(unit-run); do $$t; done
 
-check-integration: all $(unit-tools)
+check-integration: all test-servers $(unit-tools)
 	$(Q)ZINIT=$(abspath $(O)/zinit) ZINIT_BUILD=$(abspath $(O)) PYTHONDONTWRITEBYTECODE=1 \
 		$(pytest) -p no:cacheprovider -q $(PYTEST_ARGS) tests/integration
 
@@ -70,7 +78,7 @@ boot:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(PYTHON) tests/boot/run.py $(O)/zinit $(O)/boot $(STORY)
 
-.PHONY: boot check check-unit check-integration fuzz bench lint
+.PHONY: test-servers boot check check-unit check-integration fuzz bench lint
 
 lint: all
 	$(Q)sh tests/lint.sh $(O) $(ALL_CFLAGS)

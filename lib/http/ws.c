@@ -164,6 +164,7 @@ static void begin_frame(struct ws_reader *r, const struct frame_head *f)
 {
 	if (f->opcode) {
 		r->opcode = f->opcode;
+		r->text = f->opcode == WS_TEXT;
 		r->len = 0;
 		r->utf8 = (struct ws_utf8){ 0 };
 	}

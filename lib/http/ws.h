@@ -27,6 +27,7 @@ struct ws_reader {
 	bool from_client; // frames must be masked; else they must not
 	bool in_frame, fin;
 	uint8_t opcode; // of the message that is being read; 0: none
+	bool text; // the message is, or the last one was
 	uint8_t mask[4];
 	uint8_t mask_at;
 	uint64_t left; // of the frame's payload
