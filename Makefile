@@ -104,8 +104,10 @@ menuconfig: $(conf-deps)
 # ---- the program ----
 
 objs-$(CONFIG_CLIENT) += applets/call.o
-lib-src := $(filter-out $(if $(CONFIG_PID1),lib/pid1/none.c,lib/pid1/boot.c lib/pid1/power.c) \
-	lib/control/discover$(if $(CONFIG_DISCOVER),_none).c,$(lib-all))
+not-y := $(if $(CONFIG_PID1),lib/pid1/none.c,lib/pid1/boot.c lib/pid1/power.c)
+not-y += lib/control/discover$(if $(CONFIG_DISCOVER),_none).c
+not-y += lib/http/tls_$(if $(CONFIG_TLS),none,mbed).c $(if $(CONFIG_HTTP),,$(filter lib/http/%,$(lib-all)))
+lib-src := $(filter-out $(not-y),$(lib-all))
 lib-obj := $(lib-src:%.c=$(O)/%.o)
 main-objs := $(addprefix $(O)/,applets/main.o $(objs-y))
 

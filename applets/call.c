@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *socket_of(const struct cli *cli)
+const char *socket_path(const struct cli *cli)
 {
 	const char *env = getenv("ZINIT_SOCKET");
 	return cli->socket ? cli->socket : env && *env ? env : NULL;
@@ -16,7 +16,7 @@ int session_open(struct session *s, const struct cli *cli)
 {
 	struct err err;
 	s->next_id = 1;
-	if (client_open(&s->client, socket_of(cli), &err) == 0)
+	if (client_open(&s->client, socket_path(cli), &err) == 0)
 		return 0;
 	return fail("%s", err.text);
 }

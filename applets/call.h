@@ -11,6 +11,8 @@ struct session {
 	unsigned next_id;
 };
 
+// The socket that was asked for, or NULL: the default.
+const char *socket_path(const struct cli *cli);
 // Connects. 0, or 1 after a message.
 int session_open(struct session *s, const struct cli *cli);
 void session_close(struct session *s);

@@ -3,7 +3,7 @@
 # `make fuzz T=60`: seconds for each fuzzer.
 FUZZ_SECONDS := $(or $(T),60)
 tests-out := $(O)/tests
-unit-src := $(wildcard tests/unit/*.c)
+unit-src := $(filter-out $(if $(CONFIG_HTTP),,tests/unit/http.c),$(wildcard tests/unit/*.c))
 unit-bin := $(unit-src:tests/unit/%.c=$(tests-out)/%)
 # What is no cmocka program but a tool of the integration tests.
 unit-tools := $(tests-out)/unitdump
@@ -17,7 +17,7 @@ $(tests-out)/%: tests/unit/%.c $(O)/libzinit.a $(O)/flags
 		$(DEPS_LIBS) -lcmocka -ldl
 
 # Servers with the HTTP code of the proxy and nothing behind it, for conformance suites.
-server-bin := $(patsubst tests/servers/%.c,$(tests-out)/%,$(wildcard tests/servers/*.c))
+server-bin := $(if $(CONFIG_HTTP),$(patsubst tests/servers/%.c,$(tests-out)/%,$(wildcard tests/servers/*.c)))
 $(server-bin): $(tests-out)/%: tests/servers/%.c $(O)/libzinit.a $(O)/flags
 	$(call say,TEST)
 	$(Q)mkdir -p $(@D)
@@ -52,7 +52,7 @@ check-integration: all test-servers $(unit-tools)
 # ---- fuzzers ----
 
 FUZZ_CC ?= clang
-fuzz-src := $(wildcard tests/fuzz/*.c)
+fuzz-src := $(filter-out $(if $(CONFIG_HTTP),,tests/fuzz/http_%.c tests/fuzz/ws_%.c),$(wildcard tests/fuzz/*.c))
 fuzz-bin := $(fuzz-src:tests/fuzz/%.c=$(O)/fuzz/%)
 
 $(O)/fuzz/%: tests/fuzz/%.c $(lib-src) $(O)/config.h

@@ -38,16 +38,7 @@ int http_server_init(struct http_server *s, struct loop *l, const struct http_ha
 	return -1;
 }
 
-bool http_is_loopback(const union http_address *a)
-{
-	const struct in6_addr *six = &a->in6.sin6_addr;
-	if (a->any.sa_family == AF_INET)
-		return ntohl(a->in.sin_addr.s_addr) >> 24 == 127;
-	return a->any.sa_family == AF_INET6 &&
-	       (IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127));
-}
-
-static bool is_same_host(const union http_address *a, const union http_address *b)
+static bool is_same_host(const union net_address *a, const union net_address *b)
 {
 	if (a->any.sa_family != b->any.sa_family)
 		return false;
@@ -57,10 +48,10 @@ static bool is_same_host(const union http_address *a, const union http_address *
 	return !memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, 8);
 }
 
-static bool has_too_many(const struct http_server *s, const union http_address *peer)
+static bool has_too_many(const struct http_server *s, const union net_address *peer)
 {
 	size_t n = 0;
-	if ((peer->any.sa_family != AF_INET && peer->any.sa_family != AF_INET6) || http_is_loopback(peer))
+	if ((peer->any.sa_family != AF_INET && peer->any.sa_family != AF_INET6) || net_is_loopback(peer))
 		return false;
 	list_for (pos, &s->conns)
 		n += is_same_host(&list_entry(pos, struct http_conn, link)->peer, peer);
@@ -78,7 +69,7 @@ static bool make_place(struct http_server *s)
 	return true;
 }
 
-static struct http_conn *new_conn(struct http_server *s, int fd, const union http_address *peer)
+static struct http_conn *new_conn(struct http_server *s, int fd, const union net_address *peer)
 {
 	struct http_conn *c = calloc(1, sizeof(*c));
 	if (!c)
@@ -103,7 +94,7 @@ static struct http_conn *new_conn(struct http_server *s, int fd, const union htt
 	return c;
 }
 
-int http_server_take(struct http_server *s, int fd, const union http_address *peer)
+int http_server_take(struct http_server *s, int fd, const union net_address *peer)
 {
 	int one = 1;
 	struct http_conn *c = NULL;
@@ -143,7 +134,7 @@ static void listener_ready(struct source *src, uint32_t events)
 	struct http_server *s = container_of(src, struct http_listener, source)->server;
 	(void)events;
 	for (int i = 0; i < ACCEPT_BATCH && src->fd >= 0; i++) {
-		union http_address peer = { .any = { .sa_family = AF_UNSPEC } };
+		union net_address peer = { .any = { .sa_family = AF_UNSPEC } };
 		socklen_t size = sizeof(peer);
 		int fd = accept4(src->fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {

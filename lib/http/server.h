@@ -7,12 +7,11 @@
 #pragma once
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/net.h"
 #include "http/parse.h"
 #include "http/tls.h"
 #include "http/ws.h"
 #include "loop/loop.h"
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 enum {
 	HTTP_CONNECTIONS_MAX = 512,
@@ -36,13 +35,6 @@ enum {
 	HTTP_LINGER_MS = 2 * 1000,
 	HTTP_PING_MS = 30 * 1000,
 	HTTP_CLOSE_MS = 3 * 1000, // for the peer's close frame
-};
-
-union http_address {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-	struct sockaddr_storage room;
 };
 
 enum http_phase {
@@ -119,7 +111,7 @@ struct http_conn {
 	bool eof;
 	uint16_t bad; // status of the framing error that ends this connection
 	struct http_ws *ws;
-	union http_address peer;
+	union net_address peer;
 	int uid; // for the handler: of the peer; -1 = not asked yet, -2 = unknown
 	void *user; // the handler's
 };
@@ -154,7 +146,7 @@ int http_server_init(struct http_server *s, struct loop *l, const struct http_ha
 // Listens on fd, which it owns from now on.
 int http_server_listen(struct http_server *s, int fd);
 // Serves one accepted connection; owns fd. 0, or -1 (closed).
-int http_server_take(struct http_server *s, int fd, const union http_address *peer);
+int http_server_take(struct http_server *s, int fd, const union net_address *peer);
 // No new connections; the open ones end when their requests are answered.
 void http_server_stop(struct http_server *s);
 void http_server_release(struct http_server *s);
@@ -201,4 +193,3 @@ size_t http_ws_upgrade(struct http_conn *c);
 void http_ws_timer(struct http_conn *c);
 void http_ws_sent(struct http_conn *c);
 void http_ws_free(struct http_conn *c);
-bool http_is_loopback(const union http_address *a);

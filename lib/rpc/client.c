@@ -12,7 +12,7 @@
 #define LEGACY_PATH "/tmp/zinit.sock"
 enum { READ_SIZE = 64 * 1024 };
 
-static int connect_to(const char *path)
+static int connect_to(const char *path, int flags)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	if (!*path || strlen(path) >= sizeof(addr.sun_path)) {
@@ -20,7 +20,7 @@ static int connect_to(const char *path)
 		return -1;
 	}
 	memcpy(addr.sun_path, path, strlen(path) + 1);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		return -1;
 	// A full backlog would block a connect for ever.
@@ -43,9 +43,9 @@ static bool is_trusted(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (!peer.uid || peer.uid == geteuid());
 }
 
-static int connect_legacy(void)
+static int connect_legacy(int flags)
 {
-	int fd = connect_to(LEGACY_PATH);
+	int fd = connect_to(LEGACY_PATH, flags);
 	if (fd >= 0 && !is_trusted(fd)) {
 		close(fd);
 		return -1;
@@ -53,26 +53,40 @@ static int connect_legacy(void)
 	return fd;
 }
 #else
-static int connect_legacy(void)
+static int connect_legacy(int flags)
 {
+	(void)flags;
 	return -1;
 }
 #endif
 
+// *path is set to the one that was tried last.
+static int connect_either(const char *given, int flags, const char **path, struct err *err)
+{
+	*path = given ? given : CONFIG_SOCKET;
+	int fd = connect_to(*path, flags);
+	int why = errno;
+	if (fd < 0 && !given) {
+		fd = connect_legacy(flags);
+		if (fd >= 0)
+			*path = LEGACY_PATH;
+	}
+	if (fd >= 0)
+		return fd;
+	return err_set(err, ERR_INTERNAL, "cannot connect to %s: %s; is 'zinit init' running?", *path,
+		why == EAGAIN ? "it does not answer within 5 s" : strerror(why));
+}
+
 int client_open(struct client *c, const char *path, struct err *err)
 {
-	*c = (struct client){ .path = path ? path : CONFIG_SOCKET };
-	c->fd = connect_to(c->path);
-	int why = errno;
-	if (c->fd < 0 && !path) {
-		c->fd = connect_legacy();
-		if (c->fd >= 0)
-			c->path = LEGACY_PATH;
-	}
-	if (c->fd >= 0)
-		return 0;
-	return err_set(err, ERR_INTERNAL, "cannot connect to %s: %s; is 'zinit init' running?", c->path,
-		why == EAGAIN ? "it does not answer within 5 s" : strerror(why));
+	*c = (struct client){ 0 };
+	c->fd = connect_either(path, 0, &c->path, err);
+	return c->fd < 0 ? -1 : 0;
+}
+
+int client_connect(const char *path, struct err *err)
+{
+	return connect_either(path, SOCK_NONBLOCK, &path, err);
 }
 
 void client_close(struct client *c)

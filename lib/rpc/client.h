@@ -14,6 +14,9 @@ struct client {
 // root's or our own). 0, or -1 with err->text a whole sentence.
 int client_open(struct client *c, const char *path, struct err *err);
 void client_close(struct client *c);
+// The same connection for a program with a loop: a descriptor that does not
+// block, or -1 with *err.
+int client_connect(const char *path, struct err *err);
 // Sends all of it. 0, or -1 with *err.
 int client_send(struct client *c, const char *text, size_t len, struct err *err);
 // The next line without its newline, NUL-terminated, valid until the next call.

@@ -1,0 +1,111 @@
+// Who owns the other end of a connection within this machine: asked of the
+// kernel (sock_diag(7)), or read from /proc/net/tcp where it does not tell.
+#include "http/access.h"
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct ends {
+	union net_address own, peer;
+};
+
+// ::ffff:127.0.0.1 as the IPv4 address that it is.
+static void unmap(union net_address *a)
+{
+	if (a->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
+		return;
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = a->in6.sin6_port };
+	memcpy(&four.sin_addr, a->in6.sin6_addr.s6_addr + 12, 4);
+	a->in = four;
+}
+
+static void put_address(const union net_address *a, __be32 out[4], __be16 *port)
+{
+	if (a->any.sa_family == AF_INET) {
+		memcpy(out, &a->in.sin_addr, 4);
+		*port = a->in.sin_port;
+	} else {
+		memcpy(out, &a->in6.sin6_addr, 16);
+		*port = a->in6.sin6_port;
+	}
+}
+
+// A socket without an inode belongs to nobody any more: its uid 0 means nothing.
+static int read_answer(int fd)
+{
+	union {
+		struct nlmsghdr head;
+		char room[1024];
+	} in;
+	ssize_t n = recv(fd, &in, sizeof(in), 0);
+	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct inet_diag_msg)) || in.head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
+		return -1;
+	const struct inet_diag_msg *m = NLMSG_DATA(&in.head);
+	return m->idiag_inode ? (int)m->idiag_uid : -1;
+}
+
+static int ask_kernel(const struct ends *e)
+{
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_req_v2 req;
+	} out = { .head = { .nlmsg_len = sizeof(out), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST },
+		.req = { .sdiag_family = (uint8_t)e->peer.any.sa_family, .sdiag_protocol = IPPROTO_TCP,
+			.idiag_states = ~0u } };
+	struct inet_diag_sockid *id = &out.req.id;
+	put_address(&e->peer, id->idiag_src, &id->idiag_sport);
+	put_address(&e->own, id->idiag_dst, &id->idiag_dport);
+	id->idiag_cookie[0] = id->idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (fd < 0)
+		return -1;
+	struct timeval limit = { .tv_sec = 1 };
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	int uid = send(fd, &out, sizeof(out), 0) == sizeof(out) ? read_answer(fd) : -1;
+	close(fd);
+	return uid;
+}
+
+// "0100007F:1F90", as /proc/net/tcp has it: words of the machine's byte order.
+static void print_end(const union net_address *a, char *out, size_t size)
+{
+	uint32_t w[4] = { 0 };
+	__be16 port;
+	put_address(a, w, &port);
+	if (a->any.sa_family == AF_INET)
+		snprintf(out, size, "%08X:%04X", w[0], ntohs(port));
+	else
+		snprintf(out, size, "%08X%08X%08X%08X:%04X", w[0], w[1], w[2], w[3], ntohs(port));
+}
+
+static int read_proc(const struct ends *e)
+{
+	char own[48], peer[48], line[512], a[48], b[48];
+	int found = -1, uid;
+	unsigned long inode;
+	FILE *f = fopen(e->peer.any.sa_family == AF_INET ? "/proc/net/tcp" : "/proc/net/tcp6", "re");
+	print_end(&e->own, own, sizeof(own));
+	print_end(&e->peer, peer, sizeof(peer));
+	while (f && found < 0 && fgets(line, sizeof(line), f))
+		if (sscanf(line, " %*d: %47s %47s %*s %*s %*s %*s %d %*d %lu", a, b, &uid, &inode) == 4 &&
+			!strcmp(a, peer) && !strcmp(b, own) && inode)
+			found = uid;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+int peer_uid(int fd)
+{
+	struct ends e = { .own = { .any = { .sa_family = AF_UNSPEC } } };
+	socklen_t own = sizeof(e.own), peer = sizeof(e.peer);
+	if (getsockname(fd, &e.own.any, &own) < 0 || getpeername(fd, &e.peer.any, &peer) < 0)
+		return -1;
+	unmap(&e.own);
+	unmap(&e.peer);
+	int uid = ask_kernel(&e);
+	return uid >= 0 ? uid : read_proc(&e);
+}

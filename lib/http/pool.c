@@ -1,0 +1,201 @@
+#include "http/pool.h"
+#include "base/log.h"
+#include "rpc/jsonrpc.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char answer_start[] = "{\"jsonrpc\":\"2.0\",\"id\":";
+
+// ---- calls ----
+
+static void drop(struct pool *p, struct call *c)
+{
+	if (c->id != c->short_id)
+		free(c->id);
+	p->by_number[c->number] = NULL;
+	list_del(&c->link);
+	list_append(&p->unused, &c->link);
+}
+
+static void answer(struct pool *p, struct call *c, struct span rest)
+{
+	if (c->owner)
+		c->done(c, rest);
+	drop(p, c);
+}
+
+// Numbers are small, so that the call is hardly longer than the client's was.
+static struct call *more_room(struct pool *p)
+{
+	struct call *c = calloc(1, sizeof(*c));
+	struct call **t = c ? realloc(p->by_number, (p->ncalls + 1) * sizeof(struct call *)) : NULL;
+	if (!t) {
+		free(c);
+		return NULL;
+	}
+	p->by_number = t;
+	c->number = (unsigned)p->ncalls;
+	t[p->ncalls++] = NULL;
+	return c;
+}
+
+static struct call *new_call(struct pool *p, struct span id)
+{
+	struct call *c;
+	if (list_empty(&p->unused)) {
+		c = more_room(p);
+		if (!c)
+			return NULL;
+		list_init(&c->link);
+	} else {
+		c = list_entry(p->unused.prev, struct call, link);
+		list_del(&c->link);
+	}
+	c->id = id.len <= sizeof(c->short_id) ? c->short_id : malloc(id.len);
+	if (!c->id) {
+		list_append(&p->unused, &c->link);
+		return NULL;
+	}
+	if (id.len)
+		memcpy(c->id, id.at, id.len);
+	c->id_len = id.len;
+	p->by_number[c->number] = c;
+	list_append(&p->calls, &c->link);
+	return c;
+}
+
+// ---- init's answers ----
+
+static void set_error(struct pool *p, const char *why)
+{
+	buf_clear(&p->error);
+	buf_add_str(&p->error, ",\"error\":{\"code\":-32603,\"message\":\"Internal error\",\"data\":");
+	json_add_str(&p->error, why, strlen(why));
+	buf_add_str(&p->error, "}}");
+}
+
+static struct span error_of(struct pool *p)
+{
+	static const char no_memory[] = ",\"error\":{\"code\":-32603,\"message\":\"Internal error\"}}";
+	if (p->error.failed)
+		return (struct span){ no_memory, sizeof(no_memory) - 1 };
+	return (struct span){ p->error.data, p->error.len };
+}
+
+static void fail_all(struct link *l)
+{
+	struct pool *p = container_of(l, struct pool, link);
+	struct list now;
+	set_error(p, "the connection to init was lost; whether the call was carried out is not known");
+	// Whoever is told may call again.
+	list_init(&now);
+	while (!list_empty(&p->calls)) {
+		struct list *first = p->calls.next;
+		list_del(first);
+		list_append(&now, first);
+	}
+	while (!list_empty(&now))
+		answer(p, list_entry(now.next, struct call, link), error_of(p));
+}
+
+// The call that a line answers, and what follows its id.
+static struct call *match(struct pool *p, const char *line, size_t len, struct span *rest)
+{
+	const size_t start = sizeof(answer_start) - 1;
+	size_t at = start, number = 0;
+	if (len < start + 2 || memcmp(line, answer_start, start) != 0)
+		return NULL;
+	for (; at < len && line[at] >= '0' && line[at] <= '9' && number <= p->ncalls; at++)
+		number = number * 10 + (size_t)(line[at] - '0');
+	if (at == start || at == len || line[at] != ',' || number >= p->ncalls)
+		return NULL;
+	struct call *c = p->by_number[number];
+	if (p->ordered && c && p->calls.next != &c->link)
+		return NULL;
+	*rest = (struct span){ line + at, len - at };
+	return c;
+}
+
+static void line(struct link *l, char *text, size_t len)
+{
+	struct pool *p = container_of(l, struct pool, link);
+	struct span rest;
+	struct call *c = match(p, text, len, &rest);
+	if (c) {
+		answer(p, c, rest);
+		return;
+	}
+	log_warn("http: init gave an answer to no question: %.*s", len < 100 ? (int)len : 100, text);
+	link_close(l);
+	fail_all(l);
+}
+
+// ---- the pool ----
+
+void pool_init(struct pool *p, struct loop *loop, const char *path, bool ordered)
+{
+	*p = (struct pool){ .path = path, .ordered = ordered };
+	list_init(&p->calls);
+	list_init(&p->unused);
+	link_init(&p->link, loop, line, fail_all);
+}
+
+void pool_release(struct pool *p)
+{
+	link_close(&p->link);
+	while (!list_empty(&p->calls))
+		drop(p, list_entry(p->calls.next, struct call, link));
+	while (!list_empty(&p->unused)) {
+		struct call *c = list_entry(p->unused.next, struct call, link);
+		list_del(&c->link);
+		free(c);
+	}
+	free(p->by_number);
+	buf_release(&p->error);
+}
+
+static void add_call(struct buf *b, unsigned number, struct span method, struct span params)
+{
+	buf_add(b, answer_start, sizeof(answer_start) - 1);
+	buf_add_u64(b, number);
+	buf_add(b, ",\"method\":", 10);
+	buf_add(b, method.at, method.len);
+	if (params.at) {
+		buf_add(b, ",\"params\":", 10);
+		buf_add(b, params.at, params.len);
+	}
+	buf_add(b, "}\n", 2);
+}
+
+struct call *pool_call(struct pool *p, struct span id, struct span method, struct span params, call_fn *done,
+	void *owner, struct span *rest)
+{
+	struct err err;
+	*rest = (struct span){ NULL, 0 };
+	if (!link_is_open(&p->link) && link_open(&p->link, p->path, &err) < 0) {
+		set_error(p, err.text);
+		*rest = error_of(p);
+		return NULL;
+	}
+	struct call *c = new_call(p, id);
+	if (!c) {
+		set_error(p, "out of memory");
+		*rest = error_of(p);
+		return NULL;
+	}
+	c->done = done;
+	c->owner = owner;
+	c->more = NULL;
+	add_call(&p->link.out, c->number, method, params);
+	link_wrote(&p->link);
+	return c;
+}
+
+void pool_forget(struct pool *p, const void *owner)
+{
+	list_for (pos, &p->calls) {
+		struct call *c = list_entry(pos, struct call, link);
+		if (c->owner == owner)
+			c->owner = NULL;
+	}
+}
