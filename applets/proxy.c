@@ -208,8 +208,9 @@ static int check_network(const struct cli *cli)
 	bool certificates = cli_value(cli, OPT_TLS_CA);
 	bool insecure = cli_flag(cli, OPT_INSECURE);
 	if (p.network && !a->token_file && !certificates && !insecure)
-		return fail("others than this machine can reach this address: give --token-file FILE, or --tls-client-ca "
-			    "FILE, or, if everybody may control this machine, --insecure");
+		return fail(
+			"others than this machine can reach this address: give --token-file FILE, or --tls-client-ca "
+			"FILE, or, if everybody may control this machine, --insecure");
 	if (p.network && a->token_file && !p.tls)
 		log_warn("http: tokens go over the network in clear; see --tls-cert");
 	a->any_user = cli_flag(cli, OPT_ANY_USER) || certificates || (p.network && insecure);

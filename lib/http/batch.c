@@ -126,8 +126,9 @@ void batch_go(struct batch *b)
 
 void batch_reply(struct batch *b)
 {
-	static const char too_big[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32011,\"message\":"
-				      "\"The batch response was too large\",\"data\":\"Exceeded max limit of 10485760\"}}";
+	static const char too_big[] =
+		"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32011,\"message\":"
+		"\"The batch response was too large\",\"data\":\"Exceeded max limit of 10485760\"}}";
 	if (!b->conn)
 		return;
 	if (!b->out.len && !b->out.failed) {

@@ -7,10 +7,10 @@ enum { FIRST_BYTES = 128, FAST_MAX = 64 * 1024 };
 
 #define PARSE_ERROR "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"Parse error\"}}"
 #define INVALID "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"Invalid request\"}}"
-#define BUSY                                                                                   \
+#define BUSY \
 	"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32603,\"message\":\"Internal error\",\"data\":" \
 	"\"too much at once\"}}"
-#define TOO_BIG                                                                          \
+#define TOO_BIG \
 	"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32007,\"message\":\"Request is too big\",\"data\":" \
 	"\"Exceeded max limit of 10485760\"}}"
 
@@ -21,20 +21,24 @@ static const struct method {
 	size_t len;
 	unsigned flags;
 } methods[] = {
-#define METHOD(method, method_flags, ...) { #method, sizeof(#method) - 1, method_flags },
+#define METHOD(method, ...) METHOD_NAMED(#method, method, __VA_ARGS__)
+#define METHOD_NAMED(wire, method, method_flags, ...) { wire, sizeof(wire) - 1, method_flags },
 #define ALIAS(old_name, name)
 #include "rpc/methods.def"
 #undef METHOD
+#undef METHOD_NAMED
 #undef ALIAS
 };
 
 static const struct alias {
 	const char *old_name, *name;
 } aliases[] = {
-#define METHOD(method, method_flags, ...)
+#define METHOD(method, ...)
+#define METHOD_NAMED(wire, method, ...)
 #define ALIAS(old_name, name) { old_name, name },
 #include "rpc/methods.def"
 #undef METHOD
+#undef METHOD_NAMED
 #undef ALIAS
 };
 

@@ -117,8 +117,8 @@ static void ready(struct source *src, uint32_t events)
 	take_lines(l);
 }
 
-void link_init(struct link *l, struct loop *loop, void (*line)(struct link *, char *, size_t),
-	void (*closed)(struct link *))
+void link_init(
+	struct link *l, struct loop *loop, void (*line)(struct link *, char *, size_t), void (*closed)(struct link *))
 {
 	*l = (struct link){ .loop = loop, .source = { .fd = -1, .fn = ready }, .line = line, .closed = closed };
 	work_init(&l->flush, flush_work);

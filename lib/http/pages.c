@@ -6,9 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char about[] = "zinit: JSON-RPC 2.0 over HTTP (POST, any path, Content-Type: application/json) and over\n"
-			    "WebSocket (GET with Upgrade, any path). GET /metrics: OpenMetrics. GET /healthz: 200 while\n"
-			    "every service that should be up is up. Ask the method rpc.discover for what there is.\n";
+static const char about[] =
+	"zinit: JSON-RPC 2.0 over HTTP (POST, any path, Content-Type: application/json) and over\n"
+	"WebSocket (GET with Upgrade, any path). GET /metrics: OpenMetrics. GET /healthz: 200 while\n"
+	"every service that should be up is up. Ask the method rpc.discover for what there is.\n";
 
 static const char metrics_type[] = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
 
@@ -180,11 +181,13 @@ static void add_services(struct buf *b, const struct row *rows, size_t n)
 	family(b, "service_uptime_seconds", "gauge", "Since the service was started.");
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].uptime > 0)
-			buf_printf(b, "zinit_service_uptime_seconds{service=\"%s\"} %.0f\n", rows[i].name, rows[i].uptime);
+			buf_printf(
+				b, "zinit_service_uptime_seconds{service=\"%s\"} %.0f\n", rows[i].name, rows[i].uptime);
 	family(b, "service_memory_bytes", "gauge", "Memory of the service's processes.");
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].measured)
-			buf_printf(b, "zinit_service_memory_bytes{service=\"%s\"} %.0f\n", rows[i].name, rows[i].memory);
+			buf_printf(
+				b, "zinit_service_memory_bytes{service=\"%s\"} %.0f\n", rows[i].name, rows[i].memory);
 	family(b, "service_cpu_percent", "gauge", "Processor use of the service's processes.");
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].measured)
@@ -201,8 +204,9 @@ static void add_init(struct buf *b, int fd)
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)peer.pid);
 	FILE *f = peer.pid > 0 ? fopen(path, "re") : NULL;
-	bool good = f && fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d "
-				   "%*d %*d %*u %*u %lu",
+	bool good = f && fscanf(f,
+				 "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d "
+				 "%*d %*d %*u %*u %lu",
 				 &user, &sys, &rss) == 3;
 	if (f)
 		fclose(f);

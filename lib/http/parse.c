@@ -91,7 +91,7 @@ static bool is_host(const char *p, size_t len)
 	size_t i = 0;
 	if (len && p[0] == '[') {
 		for (i = 1; i < len && (is_digit(p[i]) || p[i] == ':' || p[i] == '.' ||
-					      ((p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'f'));
+					       ((p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'f'));
 			i++)
 			;
 		if (i < 3 || i == len || p[i++] != ']')
@@ -190,7 +190,10 @@ static const struct field {
 	uint16_t slot; // offset of its span in struct http_head; 0: none
 	int (*take)(struct http_head *h, const char *value, size_t len);
 } fields[] = {
-#define FIELD(name, repeat, slot, take) { name, sizeof(name) - 1, repeat, slot, take }
+#define FIELD(name, repeat, slot, take) \
+	{ \
+		name, sizeof(name) - 1, repeat, slot, take \
+	}
 #define SLOT(member) offsetof(struct http_head, member)
 	FIELD("host", ONCE, SLOT(host), host),
 	FIELD("content-length", ONCE, SLOT(content_length), content_length),

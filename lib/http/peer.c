@@ -53,7 +53,8 @@ static int ask_kernel(const struct ends *e)
 		struct nlmsghdr head;
 		struct inet_diag_req_v2 req;
 	} out = { .head = { .nlmsg_len = sizeof(out), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST },
-		.req = { .sdiag_family = (uint8_t)e->peer.any.sa_family, .sdiag_protocol = IPPROTO_TCP,
+		.req = { .sdiag_family = (uint8_t)e->peer.any.sa_family,
+			.sdiag_protocol = IPPROTO_TCP,
 			.idiag_states = ~0u } };
 	struct inet_diag_sockid *id = &out.req.id;
 	put_address(&e->peer, id->idiag_src, &id->idiag_sport);

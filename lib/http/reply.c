@@ -36,7 +36,8 @@ static void add_date(struct http_conn *c)
 		time_t t = (time_t)(now / 1000);
 		struct tm tm;
 		s->date_ms = now;
-		if (!gmtime_r(&t, &tm) || !strftime(s->date, sizeof(s->date), "date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm))
+		if (!gmtime_r(&t, &tm) ||
+			!strftime(s->date, sizeof(s->date), "date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm))
 			s->date[0] = '\0';
 	}
 	buf_add_str(&c->out, s->date);

@@ -74,8 +74,8 @@ const char *tls_problem(const struct tls *t)
 	return none;
 }
 
-int tls_self_signed(
-	const char *cert_path, const char *key_path, const char *const *names, char out[TLS_FINGERPRINT_MAX], struct err *err)
+int tls_self_signed(const char *cert_path, const char *key_path, const char *const *names,
+	char out[TLS_FINGERPRINT_MAX], struct err *err)
 {
 	(void)cert_path;
 	(void)key_path;

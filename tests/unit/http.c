@@ -62,7 +62,8 @@ static int head_of(const char *text, size_t len, struct http_head *h)
 	int rc = head_in_two(text, len, len, h);
 	for (size_t first = 0; first < len; first++)
 		if (head_in_two(text, len, first, &other) != rc)
-			fail_msg("split at %zu: %d, not %d: %s", first, head_in_two(text, len, first, &other), rc, text);
+			fail_msg(
+				"split at %zu: %d, not %d: %s", first, head_in_two(text, len, first, &other), rc, text);
 	if (head_by_bytes(text, len, &other) != rc)
 		fail_msg("byte by byte: %d, not %d: %s", head_by_bytes(text, len, &other), rc, text);
 	return rc;
@@ -166,9 +167,10 @@ static void bytes_behind_the_head_are_left(void **state)
 static void a_head_is_read(void **state)
 {
 	(void)state;
-	static const char t[] = "PUT /p HTTP/1.1\r\nHOST: h:1\r\nOrigin: o\r\nContent-Type: a/b\r\nCONTENT-TYPE: c\r\n"
-				"Connection: keep-alive , Upgrade\r\nUpgrade: h2c, WebSocket\r\nExpect: 100-Continue\r\n"
-				"Authorization: Bearer x\r\nContent-Length: 00070\r\n\r\n";
+	static const char t[] =
+		"PUT /p HTTP/1.1\r\nHOST: h:1\r\nOrigin: o\r\nContent-Type: a/b\r\nCONTENT-TYPE: c\r\n"
+		"Connection: keep-alive , Upgrade\r\nUpgrade: h2c, WebSocket\r\nExpect: 100-Continue\r\n"
+		"Authorization: Bearer x\r\nContent-Length: 00070\r\n\r\n";
 	struct http_head h;
 	assert_int_equal(head_of(t, sizeof(t) - 1, &h), sizeof(t) - 1);
 	assert_true(http_method_is(&h, t, "PUT") && !http_method_is(&h, t, "put") && http_span_is(t, h.target, "/p"));
@@ -368,32 +370,35 @@ static const struct {
 	size_t len;
 	const char *log;
 } frame_cases[] = {
-#define CASE(bytes, log) { bytes, sizeof(bytes) - 1, log }
+#define CASE(bytes, log) \
+	{ \
+		bytes, sizeof(bytes) - 1, log \
+	}
 	CASE("\x81\x83" M "\x60\x60\x60", "M3 "), // "abc"
 	CASE("\x82\x80" M, "M0 "),
-	CASE("\x01\x81" M "\x60" "\x80\x81" M "\x60", "M2 "),
-	CASE("\x01\x81" M "\x60" "\x89\x81" M "\x60" "\x80\x80" M, "p1 M1 "),
-	CASE("\x8a\x80" M "\x88\x80" M, "q0 C0 "),
-	CASE("\x88\x82" M "\x02\xea", "C2 "), // 1000
+	CASE("\x01\x81" M "\x60"
+	     "\x80\x81" M "\x60",
+		"M2 "),
+	CASE("\x01\x81" M "\x60"
+	     "\x89\x81" M "\x60"
+	     "\x80\x80" M,
+		"p1 M1 "),
+	CASE("\x8a\x80" M "\x88\x80" M, "q0 C0 "), CASE("\x88\x82" M "\x02\xea", "C2 "), // 1000
 	CASE("\x88\x85" M "\x02\xea\x61\x7d\x64", "C5 "),
 	// refused
-	CASE("\x81\x03" "abc", "F1002 "), // not masked
-	CASE("\xc1\x80" M, "F1002 "),
-	CASE("\xa1\x80" M, "F1002 "),
-	CASE("\x91\x80" M, "F1002 "),
-	CASE("\x83\x80" M, "F1002 "),
-	CASE("\x87\x80" M, "F1002 "),
-	CASE("\x8b\x80" M, "F1002 "),
-	CASE("\x8f\x80" M, "F1002 "),
-	CASE("\x09\x80" M, "F1002 "), // fragmented ping
+	CASE("\x81\x03"
+	     "abc",
+		"F1002 "), // not masked
+	CASE("\xc1\x80" M, "F1002 "), CASE("\xa1\x80" M, "F1002 "), CASE("\x91\x80" M, "F1002 "),
+	CASE("\x83\x80" M, "F1002 "), CASE("\x87\x80" M, "F1002 "), CASE("\x8b\x80" M, "F1002 "),
+	CASE("\x8f\x80" M, "F1002 "), CASE("\x09\x80" M, "F1002 "), // fragmented ping
 	CASE("\x89\xfe\x00\x7e" M, "F1002 "), // ping of 126
 	CASE("\x80\x80" M, "F1002 "), // continuation of nothing
 	CASE("\x01\x80" M "\x81\x80" M, "F1002 "), // a message inside another
 	CASE("\x81\xfe\x00\x7d" M, "F1002 "), // length not minimal
 	CASE("\x81\xff\x00\x00\x00\x00\x00\x00\xff\xff" M, "F1002 "),
 	CASE("\x81\xff\x80\x00\x00\x00\x00\x01\x00\x00" M, "F1002 "),
-	CASE("\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff" M, "F1009 "),
-	CASE("\x81\xfe\x00\xc9" M, "F1009 "), // 201
+	CASE("\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff" M, "F1009 "), CASE("\x81\xfe\x00\xc9" M, "F1009 "), // 201
 	CASE("\x88\x81" M "\x00", "F1002 "), // 1 byte
 	CASE("\x88\x82" M "\x02\xef", "F1002 "), // 1005
 	CASE("\x88\x82" M "\x02\xe5", "F1002 "), // 999
@@ -401,7 +406,9 @@ static const struct {
 	CASE("\x88\x83" M "\x02\xea\xfc", "F1007 "), // reason "\xff"
 	CASE("\x81\x81" M "\xfe", "F1007 "), // "\xff"
 	CASE("\x81\x82" M "\xc2\x82", "M2 "), // "\xc3\x80"
-	CASE("\x01\x81" M "\xc2" "\x80\x80" M, "F1007 "), // half a character at the end
+	CASE("\x01\x81" M "\xc2"
+	     "\x80\x80" M,
+		"F1007 "), // half a character at the end
 	CASE("\x81\x83" M "\xec\xa2\x83", "F1007 "), // a surrogate: ed a0 80
 #undef CASE
 };
@@ -416,9 +423,13 @@ static void frames_are_taken_or_refused(void **state)
 			if (strcmp(f.log, frame_cases[i].log))
 				fail_msg("case %zu in steps of %zu: %s, not %s", i, step, f.log, frame_cases[i].log);
 		}
-	feed("\x81\x83" "abc", 5, 5, false, &f);
+	feed("\x81\x83"
+	     "abc",
+		5, 5, false, &f);
 	assert_string_equal(f.log, "F1002 ");
-	feed("\x81\x03" "abc", 5, 1, false, &f);
+	feed("\x81\x03"
+	     "abc",
+		5, 1, false, &f);
 	assert_string_equal(f.log, "M3 ");
 	assert_memory_equal(f.message, "abc", 3);
 }
@@ -464,8 +475,10 @@ static void handshakes_are_checked(void **state)
 	(void)state;
 #define GET "GET / HTTP/1.1\r\nHost: a\r\n"
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-	assert_int_equal(handshake(GET KEY "Connection: x, UPGRADE\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13"), 0);
-	assert_int_equal(handshake(GET KEY "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8"), 426);
+	assert_int_equal(
+		handshake(GET KEY "Connection: x, UPGRADE\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13"), 0);
+	assert_int_equal(
+		handshake(GET KEY "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8"), 426);
 	assert_int_equal(handshake(GET KEY "Connection: upgrade\r\nUpgrade: websocket"), 426);
 	assert_int_equal(handshake(GET KEY "Upgrade: websocket\r\nSec-WebSocket-Version: 13"), 400);
 	assert_int_equal(handshake(GET KEY "Connection: upgrade\r\nUpgrade: h2c\r\nSec-WebSocket-Version: 13"), 400);
@@ -520,7 +533,8 @@ static void base64_goes_both_ways(void **state)
 		assert_int_equal(base64_decode(at_guard(text, len), len, back), n);
 		assert_memory_equal(back, bytes, n);
 	}
-	static const char *const bad[] = { "a", "ab", "abc", "a===", "====", "ab=c", "a=bc", "ab c", "ab\nc", "abc=abcd" };
+	static const char *const bad[] = { "a", "ab", "abc", "a===", "====", "ab=c", "a=bc", "ab c", "ab\nc",
+		"abc=abcd" };
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_int_equal(base64_decode(bad[i], strlen(bad[i]), back), -1);
 }
