@@ -1,5 +1,6 @@
 // The daemon: everything is put together here, and taken apart at the end.
 #include "applet.h"
+#include "base/group.h"
 #include "base/log.h"
 #include "base/signame.h"
 #include "control/control.h"
@@ -19,7 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { OPT_CONTAINER = OPT_FIRST_LONG, OPT_MACHINE, OPT_NO_CGROUPS, DEFAULT_LINES = 2000, LISTEN_AGAIN_MS = 5000 };
+enum { OPT_CONTAINER = OPT_FIRST_LONG, OPT_MACHINE, OPT_NO_CGROUPS, OPT_GROUP, DEFAULT_LINES = 2000, LISTEN_AGAIN_MS = 5000 };
 
 APPLET(init, "[DIR]", "start the services of a folder and keep them running") = {
 	{ 'c', "config", "DIR", "folder of the service files (default: /etc/zinit)" },
@@ -27,6 +28,7 @@ APPLET(init, "[DIR]", "start the services of a folder and keep them running") = 
 	{ OPT_CONTAINER, "container", NULL, "end on a signal; the default unless init is process 1 of a machine" },
 	{ OPT_MACHINE, "machine", NULL, "as process 1: mount, power off and reboot as a machine's init does" },
 	{ OPT_NO_CGROUPS, "no-cgroups", NULL, "know the processes of `kill: tree` services by /proc alone" },
+	{ OPT_GROUP, "socket-group", "GROUP", "let this group use the control socket too (mode 0660)" },
 	{ 0, NULL, NULL, NULL },
 };
 //config: select SERVER
@@ -149,6 +151,10 @@ static int check_args(const struct cli *cli)
 		return 0;
 	if (cli->argc > 1 || (cli->argc == 1 && !strchr(cli->argv[0], '/')))
 		return usage_error(cli, "unexpected argument '%s'", cli->argv[cli->argc - 1]);
+	gid_t gid;
+	const char *group = cli_value(cli, OPT_GROUP);
+	if (group && group_id(group, &gid) < 0)
+		return fail("--socket-group: there is no group '%s'", group);
 	return 0;
 }
 
@@ -161,7 +167,12 @@ static const char *socket_path(const struct cli *cli)
 static int listen_all(const struct cli *cli, struct err *err)
 {
 	const char *path = socket_path(cli);
-	if (rpc_listen(&d.server, path ? path : CONFIG_SOCKET, err) < 0)
+	const char *group = cli_value(cli, OPT_GROUP);
+	if (group && group_id(group, &d.server.group) < 0)
+		log_error("--socket-group: there is no group '%s'; the socket is its owner's alone", group);
+	int rc = rpc_listen(&d.server, path ? path : CONFIG_SOCKET, err);
+	d.server.group = (gid_t)-1;
+	if (rc < 0)
 		return -1;
 #ifdef CONFIG_LEGACY_SOCKET
 	struct err legacy;

@@ -43,3 +43,12 @@ def test_waiting_clients_cost_no_wakeup(daemon):
     sleeps_through(daemon, 3)
     for connection in connections:
         connection.close()
+
+
+def test_after_the_last_question_for_stats_init_sleeps_again(daemon):
+    daemon.service("a", "sleep 1000")
+    daemon.start()
+    daemon.wait_all()
+    assert daemon.rpc("service_stats", ["a"])["pid"]
+    holds(lambda: True, 7)
+    sleeps_through(daemon, 3)
