@@ -83,7 +83,8 @@ static int await(struct session *s, unsigned id, const char *waits, const char *
 				return rc;
 			continue;
 		}
-		cJSON *a = cJSON_ParseWithLength(line, len);
+		struct span text = { line, len };
+		cJSON *a = json_check_answer(line, len) ? cJSON_ParseWithLength(line, len) : NULL;
 		const cJSON *got = cJSON_GetObjectItemCaseSensitive(a, "id");
 		if (!cJSON_IsNumber(got) && !cJSON_IsNull(got)) {
 			cJSON_Delete(a);
@@ -91,6 +92,7 @@ static int await(struct session *s, unsigned id, const char *waits, const char *
 		}
 		if (cJSON_IsNull(got) || (unsigned)got->valuedouble == id) {
 			*answer = a;
+			s->result = json_member(text, "result");
 			return 0;
 		}
 		if (asked)
@@ -120,6 +122,72 @@ int session_call(struct session *s, const char *method, const char *params, cons
 		rc = wrong_answer(s);
 	cJSON_Delete(answer);
 	return rc;
+}
+
+int call_plainly(struct cli *cli, const char *method)
+{
+	struct session s;
+	cJSON *result = NULL;
+	if (cli->argc)
+		return usage_error(cli, "unexpected argument '%s'", cli->argv[0]);
+	if (session_open(&s, cli))
+		return 1;
+	int rc = session_call(&s, method, NULL, NULL, NULL, &result);
+	cJSON_Delete(result);
+	session_close(&s);
+	return rc;
+}
+
+int call_for_one(struct session *s, struct cli *cli, const char *method)
+{
+	cJSON *result = NULL;
+	s->client = (struct client){ .fd = -1 };
+	if (cli->argc != 1)
+		return usage_error(cli, cli->argc ? "one service only" : "the name of a service is missing");
+	if (session_open(s, cli))
+		return 1;
+	char *params = json_strings(cli->argv[0], NULL);
+	int rc = params ? session_call(s, method, params, NULL, cli->argv[0], &result) : fail("out of memory");
+	free(params);
+	cJSON_Delete(result);
+	return rc;
+}
+
+// 1 printed, 0 the end or no notification.
+static int print_note(const char *text, size_t len, void (*print)(struct span result, void *ctx), void *ctx)
+{
+	struct span line = { text, len };
+	if (!json_check_answer(text, len))
+		return 0;
+	struct span result = json_member(json_member(line, "params"), "result");
+	if (!result.at || json_type(result) == JSON_NULL)
+		return 0;
+	print(result, ctx);
+	return 1;
+}
+
+int session_follow(struct session *s, bool follow, void (*print)(struct span result, void *ctx), void *ctx)
+{
+	for (;;) {
+		struct err err;
+		char *text;
+		size_t len;
+		int rc = client_line(&s->client, 0, &text, &len, &err);
+		if (rc == 0) {
+			if (finish_output())
+				return 1;
+			if (ferror(stdout))
+				return 0;
+			rc = client_line(&s->client, follow ? NO_LIMIT : ANSWER_MS, &text, &len, &err);
+			if (rc == 0)
+				return fail("no answer from the daemon at %s within %d s", s->client.path,
+					ANSWER_MS / 1000);
+		}
+		if (rc < 0)
+			return fail("the connection to the daemon at %s has ended", s->client.path);
+		if (!print_note(text, len, print, ctx) || ferror(stdout))
+			return finish_output();
+	}
 }
 
 // ---- names ----
@@ -223,56 +291,88 @@ void print_scalar(const char *text)
 	buf_release(&b);
 }
 
-static void print_value(const cJSON *v, int indent);
-
-static void print_children(const cJSON *v, int indent)
+static void print_string(struct span string)
 {
-	for (const cJSON *i = v->child; i; i = i->next) {
-		printf("%*s", indent, "");
-		if (cJSON_IsObject(v)) {
-			print_scalar(i->string);
-			putchar(':');
-		} else {
-			putchar('-');
-		}
-		print_value(i, indent + 2);
+	char *text = malloc(string.len);
+	if (text) {
+		json_decode(string, text);
+		print_scalar(text);
 	}
+	free(text);
 }
 
-static void print_value(const cJSON *v, int indent)
+static void print_children(struct span container, int indent, bool inlined);
+
+// Behind "key:" or "-". Numbers stay as they came.
+static void print_value(struct span v, int indent, bool in_list)
 {
-	if ((cJSON_IsObject(v) || cJSON_IsArray(v)) && v->child) {
-		putchar('\n');
-		print_children(v, indent);
+	enum json_type t = json_type(v);
+	struct json_iter it = json_iter(v);
+	struct span key, value;
+	bool is_container = t == JSON_OBJECT || t == JSON_ARRAY;
+	if (is_container && json_next(&it, &key, &value)) {
+		putchar(in_list ? ' ' : '\n');
+		print_children(v, indent, in_list);
 		return;
 	}
 	putchar(' ');
-	if (cJSON_IsString(v))
-		print_scalar(v->valuestring);
-	else if (cJSON_IsObject(v) || cJSON_IsArray(v))
-		fputs(cJSON_IsObject(v) ? "{}" : "[]", stdout);
-	else if (cJSON_IsNumber(v))
-		printf("%.15g", v->valuedouble);
+	if (is_container)
+		fputs(t == JSON_OBJECT ? "{}" : "[]", stdout);
+	else if (t == JSON_STRING)
+		print_string(v);
+	else if (t == JSON_NULL)
+		putchar('~');
 	else
-		fputs(cJSON_IsBool(v) ? (cJSON_IsTrue(v) ? "true" : "false") : "~", stdout);
+		fwrite(v.at, 1, v.len, stdout);
 	putchar('\n');
 }
 
-void print_yaml(const cJSON *value)
+static void print_children(struct span container, int indent, bool inlined)
 {
-	puts("---");
-	if (value->child)
-		print_children(value, 0);
-	else
-		puts("{}");
+	struct json_iter it = json_iter(container);
+	for (struct span key, value; json_next(&it, &key, &value); inlined = false) {
+		if (!inlined)
+			printf("%*s", indent, "");
+		if (key.at)
+			print_string(key);
+		putchar(key.at ? ':' : '-');
+		print_value(value, indent + 2, !key.at);
+	}
 }
 
-int print_json(const cJSON *value)
+int print_yaml(struct span value)
 {
-	char *text = cJSON_PrintUnformatted(value);
-	if (!text)
-		return fail("out of memory");
-	puts(text);
-	free(text);
+	struct json_iter it = json_iter(value);
+	struct span key, first;
+	puts("---");
+	if (json_next(&it, &key, &first))
+		print_children(value, 0, false);
+	else
+		puts(json_type(value) == JSON_ARRAY ? "[]" : "{}");
 	return finish_output();
+}
+
+int print_json(struct span value)
+{
+	fwrite(value.at, 1, value.len, stdout);
+	putchar('\n');
+	return finish_output();
+}
+
+struct span json_member(struct span object, const char *name)
+{
+	if (!object.at || json_type(object) != JSON_OBJECT)
+		return (struct span){ NULL, 0 };
+	struct json_iter it = json_iter(object);
+	for (struct span key, value; json_next(&it, &key, &value);)
+		if (json_is(key, name))
+			return value;
+	return (struct span){ NULL, 0 };
+}
+
+void json_text(struct span value, char *out, size_t size)
+{
+	*out = '\0';
+	if (value.at && json_type(value) == JSON_STRING && value.len <= size)
+		json_decode(value, out);
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "applet.h"
 #include "rpc/client.h"
+#include "rpc/json.h"
 #include <cjson/cJSON.h>
 
 enum { NO_LIMIT = -1, ANSWER_MS = 5000 };
@@ -9,6 +10,7 @@ enum { NO_LIMIT = -1, ANSWER_MS = 5000 };
 struct session {
 	struct client client;
 	unsigned next_id;
+	struct span result; // of the last call, as it came; valid until the next one
 };
 
 // The socket that was asked for, or NULL: the default.
@@ -23,6 +25,16 @@ void session_close(struct session *s);
 int session_call(struct session *s, const char *method, const char *params, const char *waits, const char *service,
 	cJSON **result);
 
+// A call without parameters and without a result to be shown: the whole applet.
+int call_plainly(struct cli *cli, const char *method);
+// For a command of the form NAME: usage, connection and call. The exit status; the
+// answer is s->result. session_close() either way.
+int call_for_one(struct session *s, struct cli *cli, const char *method);
+// Reads the notifications of a subscription and hands their results to print(),
+// until a null or, where `follow`, for ever. What is printed is flushed when
+// nothing more is there at once. The exit status.
+int session_follow(struct session *s, bool follow, void (*print)(struct span result, void *ctx), void *ctx);
+
 // '["a"]', '["a","b"]', ...: an array of strings for params. NULL-terminated list;
 // to be freed.
 char *json_strings(const char *first, ...);
@@ -31,9 +43,14 @@ char *json_strings(const char *first, ...);
 // appended to the name in params (",false") or "".
 int for_each_service(struct cli *cli, const char *method, const char *more, const char *waits);
 
-// YAML of a value as the original prints it, after "---"; JSON on one line.
-void print_yaml(const cJSON *value);
-int print_json(const cJSON *value);
+// YAML of a result as the original prints it, after "---"; JSON on one line. The
+// exit status.
+int print_yaml(struct span value);
+int print_json(struct span value);
+// The member of an object, at NULL where there is none; a string decoded into out
+// ("" for what is none).
+struct span json_member(struct span object, const char *name);
+void json_text(struct span value, char *out, size_t size);
 // A scalar, with quotes where YAML needs them.
 void print_scalar(const char *text);
 // Prints the message of an error the daemon answered; adds the nearest name of

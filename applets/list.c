@@ -101,12 +101,11 @@ static int run(struct cli *cli)
 			puts(i->string);
 		rc = finish_output();
 	} else if (rc == 0 && cli_flag(cli, OPT_JSON)) {
-		rc = print_json(result);
+		rc = print_json(s.result);
 	} else if (rc == 0 && cli_flag(cli, 'l')) {
 		rc = print_table(&s, result);
 	} else if (rc == 0) {
-		print_yaml(result);
-		rc = finish_output();
+		rc = print_yaml(s.result);
 	}
 	cJSON_Delete(result);
 	session_close(&s);

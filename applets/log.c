@@ -48,54 +48,12 @@ static char *make_params(const struct cli *cli, unsigned long long lines)
 	return text;
 }
 
-// One notification: 1 printed, 0 the end, -1 not one.
-static int print_line(char *text, size_t len)
+static void print_line(struct span line, void *ctx)
 {
-	struct span object = { text, len }, key, value, params = { NULL, 0 }, line = { NULL, 0 };
-	if (!json_check_answer(text, len) || json_type(object) != JSON_OBJECT)
-		return -1;
-	for (struct json_iter it = json_iter(object); json_next(&it, &key, &value);)
-		if (json_is(key, "params"))
-			params = value;
-	if (!params.at || json_type(params) != JSON_OBJECT)
-		return -1;
-	for (struct json_iter it = json_iter(params); json_next(&it, &key, &value);)
-		if (json_is(key, "result"))
-			line = value;
-	if (!line.at || json_type(line) == JSON_NULL)
-		return 0;
-	// Decoding never makes a string longer, so it can be done in its place.
-	char *out = text + (line.at - text);
+	char *out = (char *)line.at; // decoding never makes it longer: it is done in its place
+	(void)ctx;
 	fwrite(out, 1, json_decode(line, out), stdout);
 	putchar('\n');
-	return 1;
-}
-
-// Output goes on when nothing more is there to be read at once.
-static int print_lines(struct session *s, bool follow)
-{
-	for (;;) {
-		struct err err;
-		char *text;
-		size_t len;
-		int rc = client_line(&s->client, 0, &text, &len, &err);
-		if (rc == 0) {
-			if (finish_output())
-				return 1;
-			if (ferror(stdout))
-				return 0;
-			rc = client_line(&s->client, follow ? NO_LIMIT : ANSWER_MS, &text, &len, &err);
-			if (rc == 0)
-				return fail("no answer from the daemon at %s within %d s", s->client.path,
-					ANSWER_MS / 1000);
-		}
-		if (rc < 0)
-			return fail("%s", err.text);
-		if (print_line(text, len) <= 0)
-			return finish_output();
-		if (ferror(stdout))
-			return finish_output();
-	}
 }
 
 static int run(struct cli *cli)
@@ -117,7 +75,7 @@ static int run(struct cli *cli)
 		free(params);
 	}
 	if (rc == 0)
-		rc = print_lines(&s, !cli_flag(cli, 's'));
+		rc = session_follow(&s, !cli_flag(cli, 's'), print_line, NULL);
 	cJSON_Delete(id);
 	session_close(&s);
 	return rc;

@@ -7,14 +7,5 @@ APPLET(reboot, "", "stop all services in order, then reboot (in a container: end
 
 static int run(struct cli *cli)
 {
-	struct session s;
-	cJSON *result = NULL;
-	if (cli->argc)
-		return usage_error(cli, "unexpected argument '%s'", cli->argv[0]);
-	if (session_open(&s, cli))
-		return 1;
-	int rc = session_call(&s, "system_reboot", NULL, NULL, NULL, &result);
-	cJSON_Delete(result);
-	session_close(&s);
-	return rc;
+	return call_plainly(cli, "system_reboot");
 }

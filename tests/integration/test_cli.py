@@ -14,7 +14,8 @@ from zinit import PATIENCE, SLACK, ZINIT, cli, holds, is_error, lines_of, sh, wa
 SLEEP = "sleep 1000"
 COMMANDS = [["list"], [], ["status", "a"], ["start", "a"], ["stop", "a"], ["restart", "a"], ["monitor", "a"], ["forget", "a"],
             ["kill", "a"], ["log"], ["log", "-s"], ["log", "a"], ["log", "-s", "a"], ["list", "-l"], ["list", "--json"],
-            ["status", "a", "--json"], ["start", "--wait", "a"], ["stop", "--no-wait", "a"]]
+            ["status", "a", "--json"], ["start", "--wait", "a"], ["stop", "--no-wait", "a"], ["stats", "a"],
+            ["get", "a"], ["delete", "a"], ["events"], ["events", "--json", "a"]]
 
 
 def named(command):

@@ -3,6 +3,7 @@
 The services have the shapes of the recordings; the expected texts are written out here. P stands for a pid.
 Differences that are decided: list is sorted, start and restart act at once, status may add fields at its end.
 """
+import json
 import re
 
 import pytest
@@ -178,3 +179,33 @@ def test_log(base):
     assert base.ok("log", "--snapshot", "tested") == f"[-] tested: {BANNER}\n"
     assert "[+] tested/test: probing" in base.log()
     assert base.ok("log", "chatty", "-s") == base.ok("log", "-s", "chatty")
+
+
+# -- stats, and the files of services: what the recordings have no commands for is written out here -----------------
+
+
+def stats(daemon, name):
+    text = re.sub(r"^(  - )?(\s*)pid: [1-9]\d*$", r"\1\2pid: P", daemon.ok("stats", name), flags=re.M)
+    return re.sub(r"memory_usage: \d+\n", "memory_usage: N\n", re.sub(r"cpu_usage: \d+\.\d\n", "cpu_usage: F\n", text))
+
+
+def test_stats(daemon):
+    daemon.service("sleeper", "sleep 1000")
+    daemon.service("one-ok", "true", oneshot=True)
+    daemon.service("blocked", "sleep 1000", after=["ghost"])
+    daemon.service("trap", sh("trap '' TERM; sleep 1000; true"), shutdown_timeout=1)
+    daemon.start()
+    daemon.wait_state("sleeper", "Running")
+    daemon.wait_state("one-ok", "Success")
+    wait_until(lambda: daemon.count("sleep 1000") == 2)
+    head = "---\nname: {}\npid: P\nmemory_usage: N\ncpu_usage: F\nchildren:"
+    assert stats(daemon, "sleeper") == head.format("sleeper") + " []\n"
+    assert stats(daemon, "trap") == head.format("trap") + "\n  - pid: P\n    memory_usage: N\n    cpu_usage: F\n"
+    for name in ("one-ok", "blocked"):
+        is_error(daemon.cli("stats", name), f"collecting stats: service '{name}' is down")
+    is_error(daemon.cli("stats", "nosuch"), "collecting stats: service 'nosuch' not found")
+    is_error(daemon.cli("stats"), "SERVICE")
+    daemon.ok("stop", "sleeper")
+    is_error(daemon.cli("stats", "sleeper"), "collecting stats: service 'sleeper' is down")
+    answer = json.loads(daemon.ok("stats", "trap", "--json"))
+    assert list(answer) == ["name", "pid", "memory_usage", "cpu_usage", "children"] and len(answer["children"]) == 1
