@@ -125,13 +125,14 @@ const struct applet *applet_find(const char *name)
 	return NULL;
 }
 
-// Edit distance with neighbours swapped counted once; words are short.
+enum { WORD_MAX = 32 };
+
+// Edit distance with neighbours swapped counted once; WORD_MAX for longer words.
 static size_t distance(const char *a, const char *b)
 {
-	enum { MAX = 32 };
-	size_t d[MAX + 1][MAX + 1], n = strlen(a), m = strlen(b);
-	if (n > MAX || m > MAX)
-		return MAX;
+	size_t d[WORD_MAX + 1][WORD_MAX + 1], n = strlen(a), m = strlen(b);
+	if (n > WORD_MAX || m > WORD_MAX)
+		return WORD_MAX;
 	for (size_t i = 0; i <= n; i++)
 		for (size_t j = 0; j <= m; j++) {
 			if (!i || !j) {
@@ -151,18 +152,19 @@ static size_t distance(const char *a, const char *b)
 	return d[n][m];
 }
 
+// Short words may have one letter wrong, longer ones a third. Of two that are as
+// near the one of the same length is meant, since letters are often swapped.
 const char *nearest(const char *word, const char *const *names, size_t n)
 {
 	const char *best = NULL;
-	size_t least = strlen(word) <= 4 ? 2 : strlen(word) / 3 + 1;
+	size_t len = strlen(word), least = len <= 3 ? 1 : len <= 5 ? 2 : len / 3 + 1;
 	for (size_t i = 0; i < n; i++) {
 		size_t d = distance(word, names[i]);
-		if (d >= strlen(word)) // not one letter the same
+		if (d > least || d >= len || d >= WORD_MAX)
 			continue;
-		if (d < least || (d == least && !best)) {
-			least = d;
+		if (d < least || !best || (strlen(names[i]) == len && strlen(best) != len))
 			best = names[i];
-		}
+		least = d;
 	}
 	return best;
 }
