@@ -23,7 +23,8 @@ static void add_int(struct buf *out, const struct node *n)
 	uint64_t value;
 	if (*n->text == '-' || *n->text == '+')
 		number.text++;
-	bool decimal = number.text[0] && !number.text[strspn(number.text, "0123456789")];
+	const char *digits = number.text;
+	bool decimal = *digits && !digits[strspn(digits, "0123456789")] && (*digits != '0' || !digits[1]);
 	if (decimal || scalar_u64(&number, &value) == 0) {
 		if (*n->text == '-')
 			buf_add_char(out, '-');

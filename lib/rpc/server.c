@@ -271,10 +271,12 @@ static void hand_over(struct rpc_conn *c)
 {
 	static const char no[] = "HTTP/1.1 501 Not Implemented\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 	struct rpc_server *s = c->server;
-	if (!s->http || s->http(s->http_ctx, c->source.fd) < 0) {
-		buf_add_str(&c->out, no);
-		flush(c);
+	if (s->http && s->http(s->http_ctx, c->source.fd) == 0) {
+		conn_close(c);
+		return;
 	}
+	buf_add_str(&c->out, no);
+	flush(c);
 	conn_end(c);
 }
 

@@ -119,8 +119,9 @@ struct rpc_server {
 	size_t naliases;
 	const struct rpc_verb *verbs;
 	size_t nverbs;
-	// Takes over a connection that speaks HTTP, unread, and returns 0; or -1, and the
-	// client is told that nobody here does. NULL: as if it returned -1.
+	// Takes over a connection that speaks HTTP, unread, and returns 0 (the descriptor
+	// stays the server's, which closes it); or -1, and the client is told that nobody
+	// here does. NULL: as if it returned -1.
 	int (*http)(void *http_ctx, int fd);
 	void *http_ctx;
 	gid_t group; // of the socket, (gid_t)-1: only its owner may connect
