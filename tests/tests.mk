@@ -55,10 +55,22 @@ FUZZ_CC ?= clang
 fuzz-src := $(filter-out $(if $(CONFIG_HTTP),,tests/fuzz/http_%.c tests/fuzz/ws_%.c),$(wildcard tests/fuzz/*.c))
 fuzz-bin := $(fuzz-src:tests/fuzz/%.c=$(O)/fuzz/%)
 
-$(O)/fuzz/%: tests/fuzz/%.c $(lib-src) $(O)/config.h
-	$(call say,FUZZ)
+fuzz-cc = $(FUZZ_CC) $(ALL_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined
+fuzz-obj := $(lib-src:%.c=$(O)/fuzz/obj/%.o)
+
+$(O)/fuzz/obj/%.o: %.c $(O)/config.h $(O)/flags
+	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(filter lib/%,$(lib-src)) $(DEPS_LIBS)
+	$(Q)$(fuzz-cc) -MMD -MP -c -o $@ $<
+$(O)/fuzz/obj/lib/control/discover.o: $(O)/openrpc.h
+
+$(O)/fuzz/obj/lib.a: $(fuzz-obj)
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) crs $@ $^
+
+$(O)/fuzz/%: tests/fuzz/%.c $(O)/fuzz/obj/lib.a
+	$(call say,FUZZ)
+	$(Q)$(fuzz-cc) -fsanitize=fuzzer,address,undefined -o $@ $< $(O)/fuzz/obj/lib.a $(DEPS_LIBS)
 
 fuzz: $(fuzz-bin)
 	$(Q)for f in $(fuzz-bin); do mkdir -p $$f.corpus; \
