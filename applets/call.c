@@ -1,10 +1,12 @@
 #include "call.h"
+#include "conf/unit.h"
 #include "conf/yaml.h"
 #include "rpc/json.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *socket_path(const struct cli *cli)
 {
@@ -192,23 +194,40 @@ int session_follow(struct session *s, bool follow, void (*print)(struct span res
 
 // ---- names ----
 
-static void hint(struct session *s, const char *service, char *out, size_t size)
+enum { CODE_NOT_FOUND = -32000, CODE_CONFIG = -32005, CODE_INVALID_PARAMS = -32602 };
+
+// A service of a similar name, or a file that waits to be loaded.
+static void hint_missing(struct session *s, const char *service, char *out, size_t size)
 {
 	cJSON *all = NULL;
 	const char *names[1024];
 	size_t n = 0;
-	*out = '\0';
 	if (session_call(s, "service_list", NULL, NULL, NULL, &all))
 		return;
 	for (const cJSON *i = all ? all->child : NULL; i && n < 1024; i = i->next)
 		names[n++] = i->string;
 	const char *near = nearest(service, names, n);
+	char file[sizeof(CONFIG_CONFIG_DIR) + UNIT_NAME_MAX + 8];
+	snprintf(file, sizeof(file), CONFIG_CONFIG_DIR "/%s.yaml", service);
 	if (near)
 		snprintf(out, size, "; did you mean '%s'?", near);
+	else if (!unit_name_problem(service, strlen(service)) && access(file, F_OK) == 0)
+		snprintf(out, size, "; 'zinit monitor' loads %s", file);
 	cJSON_Delete(all);
 }
 
-enum { CODE_NOT_FOUND = -32000 };
+static void hint(struct session *s, int code, const char *service, char *out, size_t size)
+{
+	const char *problem = unit_name_problem(service, strlen(service));
+	size_t stem = unit_name_of_file(service);
+	*out = '\0';
+	if (code == CODE_NOT_FOUND)
+		hint_missing(s, service, out, size);
+	else if (code == CODE_INVALID_PARAMS && problem)
+		snprintf(out, size, ": %s", problem);
+	else if (code == CODE_CONFIG && stem)
+		snprintf(out, size, "; names stand without the ending: '%.*s'", (int)stem, service);
+}
 
 int print_error(struct session *s, const cJSON *error, const char *service)
 {
@@ -217,9 +236,9 @@ int print_error(struct session *s, const cJSON *error, const char *service)
 	const cJSON *chain = cJSON_GetObjectItemCaseSensitive(data, "cause_chain");
 	const char *message = text_of(error, "message");
 	const char *cause = cJSON_IsArray(chain) && cJSON_IsString(chain->child) ? chain->child->valuestring : NULL;
-	char more[160] = "";
-	if (service && cJSON_IsNumber(code) && (int)code->valuedouble == CODE_NOT_FOUND)
-		hint(s, service, more, sizeof(more));
+	char more[512] = "";
+	if (service && cJSON_IsNumber(code))
+		hint(s, (int)code->valuedouble, service, more, sizeof(more));
 	if (!cause && cJSON_IsString(data))
 		cause = data->valuestring;
 	return fail("%s%s%s%s", message ? message : "the daemon answered with an error", cause ? ": " : "",

@@ -20,7 +20,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { OPT_CONTAINER = OPT_FIRST_LONG, OPT_MACHINE, OPT_NO_CGROUPS, OPT_GROUP, DEFAULT_LINES = 2000, LISTEN_AGAIN_MS = 5000 };
+enum {
+	OPT_CONTAINER = OPT_FIRST_LONG,
+	OPT_MACHINE,
+	OPT_NO_CGROUPS,
+	OPT_GROUP,
+	DEFAULT_LINES = 2000,
+	LISTEN_AGAIN_MS = 5000
+};
 
 APPLET(init, "[DIR]", "start the services of a folder and keep them running") = {
 	{ 'c', "config", "DIR", "folder of the service files (default: /etc/zinit)" },

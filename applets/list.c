@@ -42,11 +42,33 @@ static double number_of(const cJSON *status, const char *name)
 	return cJSON_IsNumber(v) ? v->valuedouble : 0;
 }
 
+// In characters, not bytes.
+static int width_of(const char *text)
+{
+	int n = 0;
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
+static void widen(int *width, const char *text)
+{
+	int n = width_of(text);
+	if (n > *width)
+		*width = n;
+}
+
+static void print_column(const char *text, int width)
+{
+	printf("%s%*s ", text, width - width_of(text), "");
+}
+
 static void print_row(const cJSON *status, int name_width, int state_width)
 {
 	const cJSON *why = cJSON_GetObjectItemCaseSensitive(status, "blocked_by");
-	printf("%-*s %-*s %-6s %7.0f", name_width, text_of(status, "name"), state_width, text_of(status, "state"),
-		text_of(status, "target"), number_of(status, "pid"));
+	print_column(text_of(status, "name"), name_width);
+	print_column(text_of(status, "state"), state_width);
+	printf("%-6s %7.0f", text_of(status, "target"), number_of(status, "pid"));
 	print_uptime(cJSON_GetObjectItemCaseSensitive(status, "uptime"));
 	printf(" %8.0f", number_of(status, "restarts"));
 	if (why && why->child)
@@ -54,13 +76,6 @@ static void print_row(const cJSON *status, int name_width, int state_width)
 	else if (*text_of(status, "reason"))
 		printf("  %s", text_of(status, "reason"));
 	putchar('\n');
-}
-
-static void widen(int *width, const char *text)
-{
-	int n = (int)strlen(text);
-	if (n > *width)
-		*width = n;
 }
 
 // A service that was forgotten meanwhile is left out.

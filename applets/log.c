@@ -9,6 +9,7 @@
 APPLET(log, "[SERVICE]", "lines that services have written, then those to come") = {
 	{ 's', "snapshot", NULL, "only what is there now" },
 	{ 'n', "lines", "N", "begin with at most N old lines" },
+	{ 'f', "follow", NULL, "go on with lines to come, as without -s" },
 	{ 't', "time", NULL, "with the time of each line" },
 	{ 0, NULL, NULL, NULL },
 };
@@ -32,11 +33,16 @@ static int check_name(struct session *s, const char *name)
 	return rc;
 }
 
+static bool follows(const struct cli *cli)
+{
+	return cli_flag(cli, 'f') || !cli_flag(cli, 's');
+}
+
 static char *make_params(const struct cli *cli, unsigned long long lines)
 {
 	struct buf b = BUF_INIT;
 	buf_printf(&b, "{\"lines\":%llu,\"raw\":true,\"time\":%s,\"follow\":%s", lines,
-		cli_flag(cli, 't') ? "true" : "false", cli_flag(cli, 's') ? "false" : "true");
+		cli_flag(cli, 't') ? "true" : "false", follows(cli) ? "true" : "false");
 	if (cli->argc) {
 		buf_add_str(&b, ",\"filter\":");
 		json_add_str(&b, cli->argv[0], strlen(cli->argv[0]));
@@ -75,7 +81,7 @@ static int run(struct cli *cli)
 		free(params);
 	}
 	if (rc == 0)
-		rc = session_follow(&s, !cli_flag(cli, 's'), print_line, NULL);
+		rc = session_follow(&s, follows(cli), print_line, NULL);
 	cJSON_Delete(id);
 	session_close(&s);
 	return rc;

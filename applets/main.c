@@ -2,6 +2,7 @@
 #include "applet.h"
 #include "base/clock.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -183,6 +184,9 @@ int unknown_command(const char *word)
 	const char *near = nearest_applet(word);
 	if (near)
 		return fail("unknown command '%s'; did you mean '%s'?", word, near);
+	for (const struct opt *o = global_opts; o->id; o++)
+		if (!strcmp(o->long_name, word))
+			return fail("unknown command '%s'; did you mean '--%s'?", word, word);
 	return fail("unknown command '%s'; 'zinit --help' lists the commands", word);
 }
 
@@ -291,6 +295,46 @@ static int bad_option(struct parser *p, const char *what)
 	return -1;
 }
 
+// Who takes -x for an option, and what was meant instead.
+static int unknown_letter(struct parser *p, const char *at)
+{
+	char letter = *at;
+	char what[256];
+	const struct applet *a = p->cli->applet;
+	const char other = (char)(letter ^ ('a' ^ 'A'));
+	if (!at[1] && find_opt(p, NULL, 0, (unsigned char)other))
+		snprintf(what, sizeof(what), "unknown option '-%c' (did you mean '-%c'?)", letter, other);
+	else
+		snprintf(what, sizeof(what), "unknown option '-%c'%s", letter,
+			a && *a->args ? " (what is no option but begins with '-' stands behind '--')" : "");
+	return bad_option(p, what);
+}
+
+// An option that begins so, or has a similar name; else NULL.
+static const char *near_option(const struct parser *p, const char *word)
+{
+	const struct opt *const lists[] = { p->cli->applet ? p->rows : program_opts, global_opts };
+	const char *names[2 * OPT_MAX];
+	size_t n = 0;
+	for (size_t i = 0; i < 2; i++)
+		for (const struct opt *o = lists[i]; o->id && n < sizeof(names) / sizeof(names[0]); o++) {
+			if (*word && !strncmp(o->long_name, word, strlen(word)))
+				return o->long_name;
+			names[n++] = o->long_name;
+		}
+	return nearest(word, names, n);
+}
+
+static int unknown_option(struct parser *p, const char *name, size_t len)
+{
+	char word[128], what[256];
+	snprintf(word, sizeof(word), "%.*s", (int)len, name);
+	const char *near = near_option(p, word);
+	snprintf(what, sizeof(what), "unknown option '--%s'%s%s%s", word, near ? " (did you mean '--" : "",
+		near ? near : "", near ? "'?)" : "");
+	return bad_option(p, what);
+}
+
 static bool has_optional_value(const struct opt *o)
 {
 	return o->arg && *o->arg == '[';
@@ -310,10 +354,8 @@ static int long_option(struct parser *p, const char *arg)
 	size_t len = eq ? (size_t)(eq - name) : strlen(name);
 	char what[256];
 	const struct opt *o = find_opt(p, name, len, 0);
-	if (!o) {
-		snprintf(what, sizeof(what), "unknown option '%s'", arg);
-		return bad_option(p, what);
-	}
+	if (!o)
+		return unknown_option(p, name, len);
 	if (eq && !o->arg) {
 		snprintf(what, sizeof(what), "option '--%s' takes no value", o->long_name);
 		return bad_option(p, what);
@@ -337,11 +379,10 @@ static int short_options(struct parser *p, const char *arg)
 			continue;
 		}
 		const struct opt *o = find_opt(p, NULL, 0, (unsigned char)*c);
-		if (!o) {
-			snprintf(what, sizeof(what), "unknown option '-%c'", *c);
-			return bad_option(p, what);
-		}
-		if (!o->arg || has_optional_value(o)) {
+		if (!o)
+			return unknown_letter(p, c);
+		bool digits = has_optional_value(o) && (c[1] == '=' || (c[1] >= '0' && c[1] <= '9'));
+		if (!o->arg || (has_optional_value(o) && !digits)) {
 			store(p, o, NULL);
 			continue;
 		}
@@ -433,11 +474,22 @@ static int install(const char *dir, bool symbolic)
 
 // ---- main ----
 
+// A closed descriptor would become that of the socket, and output go to the daemon.
+// These fail to be written and read as closed ones do.
+static void guard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			return;
+}
+
 static int run_applet(struct parser *p, const struct applet *a)
 {
 	struct cli *cli = p->cli;
 	cli->applet = a;
 	p->rows = a->opts;
+	if (strcmp(a->name, "init") != 0)
+		guard_descriptors();
 	if (read_rest(p) < 0)
 		return 1;
 	if (p->version && !cli->lenient) {
@@ -455,6 +507,7 @@ static int run_applet(struct parser *p, const struct applet *a)
 
 static int without_command(struct parser *p)
 {
+	guard_descriptors();
 	if (p->install) {
 		const char *word;
 		if (find_command(p, &word) < 0)
@@ -502,6 +555,8 @@ static int run_command(struct parser *p)
 		p->at--;
 	if (!word || p->install)
 		return without_command(p);
+	if (!a && p->at < p->n && applet_find(p->args[p->at]))
+		return fail("unknown command '%s'; did you mean 'zinit %s %s'?", word, p->args[p->at], word);
 	if (!a)
 		return unknown_command(word);
 	cli->lenient = a == init && getpid() == 1;

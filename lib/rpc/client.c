@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -60,6 +61,16 @@ static int connect_legacy(int flags)
 }
 #endif
 
+static const char *advice(const char *path, int why)
+{
+	struct stat st;
+	if (why == EACCES || why == EPERM)
+		return "; it belongs to another user";
+	if (why == ECONNREFUSED && stat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return "; it is not a socket";
+	return why == ENAMETOOLONG ? "" : "; is 'zinit init' running?";
+}
+
 // *path is set to the one that was tried last.
 static int connect_either(const char *given, int flags, const char **path, struct err *err)
 {
@@ -73,8 +84,10 @@ static int connect_either(const char *given, int flags, const char **path, struc
 	}
 	if (fd >= 0)
 		return fd;
-	return err_set(err, ERR_INTERNAL, "cannot connect to %s: %s; is 'zinit init' running?", *path,
-		why == EAGAIN ? "it does not answer within 5 s" : strerror(why));
+	if (!**path)
+		return err_set(err, ERR_INTERNAL, "the path of the socket is empty");
+	return err_set(err, ERR_INTERNAL, "cannot connect to %s: %s%s", *path,
+		why == EAGAIN ? "it does not answer within 5 s" : strerror(why), advice(*path, why));
 }
 
 int client_open(struct client *c, const char *path, struct err *err)

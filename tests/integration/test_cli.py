@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from zinit import PATIENCE, SLACK, ZINIT, cli, holds, is_error, lines_of, sh, wait_until
+from zinit import PATIENCE, SLACK, ZINIT, Result, cli, holds, is_error, lines_of, sh, wait_until
 
 SLEEP = "sleep 1000"
 COMMANDS = [["list"], [], ["status", "a"], ["start", "a"], ["stop", "a"], ["restart", "a"], ["monitor", "a"], ["forget", "a"],
@@ -66,6 +66,40 @@ def test_usage_errors(arguments, words):
     is_error(cli(*arguments, env={"PATH": os.environ["PATH"], "ZINIT_SOCKET": "/no/such/folder/socket"}), *words)
 
 
+@pytest.mark.parametrize("arguments, hint", [
+    (["web", "start"], "did you mean 'zinit start web'?"), (["version"], "did you mean '--version'?"), (["-v"], "did you mean '-V'?"),
+    (["lsit"], "did you mean 'list'?"), (["stauts", "a"], "did you mean 'status'?"), (["list", "--jsno"], "did you mean '--json'?"),
+    (["list", "--na"], "did you mean '--names'?"), (["stop", "--nowait", "a"], "did you mean '--no-wait'?"),
+    (["list", "-L"], "did you mean '-l'?"), (["status", "-x"], "stands behind '--'"), (["kill", "a", "-HUP"], "stands behind '--'"),
+    (["kill", "HUP", "web"], "did you mean 'zinit kill web HUP'?"), (["--hlep"], "did you mean '--help'?"),
+    (["--instal", "x"], "did you mean '--install'?")], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_hints(arguments, hint):
+    is_error(cli(*arguments), hint)
+
+
+@pytest.mark.parametrize("arguments", [["x" * 3000], ["foo"], ["help", "qqq"], ["list", "--" + "x" * 3000], ["--", "zzzz"], ["", "list"]],
+                         ids=lambda arguments: arguments[-1][:5])
+def test_no_hint_is_better_than_a_silly_one(arguments):
+    done = cli(*arguments)
+    is_error(done)
+    assert "mean 'zinit list '" in done.err or "mean" not in done.err
+
+
+@pytest.mark.parametrize("command", [["--version"], ["--help"], ["help", "list"], ["--list"], ["help", "--markdown"]], ids=named)
+def test_without_standard_output_it_is_an_error(command):
+    """And with no descriptor at all nothing hangs or crashes."""
+    is_error(closed(command, 1), "Bad file descriptor")
+    assert closed(command, 0).out == cli(*command).out
+    assert closed(command, 0, 1, 2).code == 1
+
+
+def closed(words, *descriptors):
+    """Runs zinit with these descriptors closed."""
+    closing = " ".join(f"{fd}{'<' if fd == 0 else '>'}&-" for fd in descriptors)
+    done = subprocess.run(["bash", "-c", f'"$0" "$@" {closing}', ZINIT, *words], capture_output=True, text=True, timeout=PATIENCE)
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=named)
 def test_no_socket(command):
     path = "/no/such/folder/socket"
@@ -86,11 +120,11 @@ def test_a_stale_socket(tmp_path, command):
 
 def test_a_path_that_is_no_socket(tmp_path):
     (tmp_path / "file").write_text("")
-    is_error(cli("-s", str(tmp_path / "file"), "list"), f"cannot connect to {tmp_path / 'file'}: Connection refused")
-    is_error(cli("-s", str(tmp_path), "list"), f"cannot connect to {tmp_path}: Connection refused")
+    for path in (tmp_path / "file", tmp_path):
+        is_error(cli("-s", str(path), "list"), f"cannot connect to {path}: Connection refused; it is not a socket")
     is_error(cli("-s", str(tmp_path / "file" / "s"), "list"), "Not a directory")
     is_error(cli("-s", "/" + "x" * 200, "list"), "too long")
-    is_error(cli("-s", "", "list"))
+    is_error(cli("-s", "", "list"), "the path of the socket is empty")
 
 
 def test_no_permission(daemon):
@@ -104,7 +138,8 @@ def test_no_permission(daemon):
         os.setuid(12345)
 
     for command in COMMANDS:
-        is_error(cli("--socket", daemon.socket, *command, preexec_fn=someone), daemon.socket, "Permission denied")
+        is_error(cli("--socket", daemon.socket, *command, preexec_fn=someone), daemon.socket,
+                 "Permission denied; it belongs to another user")
 
 
 class Listener:
@@ -323,6 +358,80 @@ def test_the_long_list_is_an_aligned_table(daemon):
     assert failed in rows["quite-a-long-name"]
     assert rows["a"].index("Running") == rows["quite-a-long-name"].index("Error(")
     assert rows["a"].index(" Up ") == rows["quite-a-long-name"].index(" Up ")
+
+
+def test_columns_are_counted_in_characters(daemon):
+    for name in ("é", "日本", "plain"):
+        daemon.service(name, SLEEP)
+    daemon.start()
+    daemon.wait_all()
+    assert len({line.index("Running") for line in daemon.ok("list", "-l").splitlines()[1:]}) == 1
+
+
+def test_names_only(daemon):
+    names = ["a b", "c: d", "\"q\"", "é", "-x"]
+    for name in names:
+        daemon.service(name, SLEEP)
+    daemon.start()
+    assert daemon.ok("list", "--names").split("\n") == [*sorted(names), ""]
+
+
+def test_a_closed_standard_output_is_not_the_socket(daemon):
+    """A closed descriptor 1 must not become the connection, nor what is printed go to the daemon."""
+    daemon.service("a", SLEEP)
+    daemon.start()
+    daemon.wait_all()
+    for command in (["list"], ["status", "a"], ["log", "-s"], ["stats", "a"], ["get", "a"], ["list", "-l"]):
+        is_error(closed(["-s", daemon.socket, *command], 1), "Bad file descriptor")
+        assert closed(["-s", daemon.socket, *command], 0, 1, 2) == (1, "", "")
+        assert closed(["-s", daemon.socket, *command], 0).out.count("\n")
+    for command in (["stop", "a"], ["start", "a"], ["restart", "a"]):
+        assert closed(["-s", daemon.socket, *command], 0, 1, 2) == (0, "", "")
+    assert closed(["-s", daemon.socket, "start", "nosuch"], 0, 1, 2) == (1, "", "")
+
+
+def test_hints_about_services(daemon):
+    daemon.service("web", SLEEP)
+    daemon.start()
+    daemon.wait_all()
+    is_error(daemon.cli("monitor", "web.yaml"), "names stand without the ending: 'web'")
+    is_error(daemon.cli("monitor", f"{daemon.config}/web.yaml"), "invalid service name", "holds '/'")
+    is_error(daemon.cli("monitor", ".web"), "starts with '.'")
+    is_error(daemon.cli("monitor", "x" * 129), "longer than 128 bytes")
+    is_error(daemon.cli("status", "wbe"), "did you mean 'web'?")
+    assert "mean" not in daemon.cli("status", "x" * 200).err + daemon.cli("status", "abc").err
+
+
+def test_the_seconds_of_wait_in_every_spelling(daemon):
+    daemon.service("a", SLEEP)
+    daemon.start()
+    for words in (["-w5"], ["-w=5"], ["--wait=5"], ["-w"], ["--wait"], ["-dw5"], ["-wd"]):
+        daemon.ok("start", *words, "a")
+    is_error(daemon.cli("start", "-w5x", "a"), "5x")
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "xx_YY", "tr_TR.UTF-8"])
+def test_the_locale_changes_nothing(daemon, locale):
+    daemon.service("ı é", SLEEP)
+    daemon.start()
+    daemon.wait_all()
+    environments = ({"LC_ALL": locale}, {})
+    assert {daemon.cli("list", env=env).out for env in environments} == {"---\nı é: Running\n"}
+    assert len({daemon.cli("list", "-l", env=env).out[:30] for env in environments}) == 1
+
+
+def test_many_services(daemon):
+    for i in range(1500):
+        daemon.write(f"service-{i:04}.yaml", "exec: 'true'\noneshot: true\nafter: [none]\n")
+    daemon.start()
+    wait_until(lambda: daemon.ok("list").count("Blocked") == 1500)
+    assert daemon.ok("list", "-l").count("\n") == 1501
+    is_error(daemon.cli("status", "servce-1499"), "did you mean 'service-")
+    with subprocess.Popen([ZINIT, "-s", daemon.socket, "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(PATIENCE) in (0, -signal.SIGPIPE)
+        assert process.stderr.read() == b""
 
 
 def test_yaml_quotes_what_yaml_needs(daemon):

@@ -77,8 +77,8 @@ def test_bash_commands_and_options(lab):
     assert bash(lab, "zinit help sta") == [name for name in APPLETS if name.startswith("sta")]
     assert bash(lab, "zinit --i") == ["--install"]
     assert bash(lab, "zinit list --") == ["--long", "--names", "--json", "--socket", "--debug", "--help", "--version"]
-    assert bash(lab, "zinit log -") == ["-s", "--snapshot", "-n", "--lines", "-t", "--time", "--socket", "-d", "--debug", "-h", "--help",
-                                        "-V", "--version"]
+    assert bash(lab, "zinit log -") == ["-s", "--snapshot", "-n", "--lines", "-f", "--follow", "-t", "--time", "--socket", "-d",
+                                        "--debug", "-h", "--help", "-V", "--version"]
     assert bash(lab, "zinit-list --n") == bash(lab, "./bin/zinit-list --n") == ["--names"]
     assert bash(lab, "zinit start --w") == ["--wait"]
     assert bash(lab, "zinit completion ") == ["bash", "zsh", "fish"]
