@@ -43,20 +43,26 @@ static int send_request(struct session *s, unsigned id, const char *method, cons
 	return rc < 0 ? fail("%s", err.text) : 0;
 }
 
-static const char *text_of(const cJSON *object, const char *name)
+// The text of a string, to be freed; NULL for what is none.
+static char *text_of(struct span value)
 {
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-	return cJSON_IsString(item) ? item->valuestring : NULL;
+	char *text = value.at && json_type(value) == JSON_STRING ? malloc(value.len) : NULL;
+	if (text)
+		json_decode(value, text);
+	return text;
 }
 
 // "zinit: waits for 'a' to stop (Running, waits for 2 processes)"
-static void say_waiting(const cJSON *answer, const char *waits, const char *service)
+static void say_waiting(struct span status, const char *waits, const char *service)
 {
-	const cJSON *status = cJSON_GetObjectItemCaseSensitive(answer, "result");
-	const char *state = text_of(status, "state"), *reason = text_of(status, "reason");
+	char *state = text_of(json_member(status, "state")), *reason = text_of(json_member(status, "reason"));
 	fprintf(stderr, "zinit: %s '%s'%s%s%s%s%s\n", waits, service, state ? " (" : "", state ? state : "",
 		reason ? ", " : "", reason ? reason : "", state ? ")" : "");
+	free(state);
+	free(reason);
 }
+
+static int print_error(struct session *s, struct span error, const char *service);
 
 static int wrong_answer(struct session *s)
 {
@@ -64,7 +70,7 @@ static int wrong_answer(struct session *s)
 }
 
 // The answer to `id`; answers to questions asked meanwhile prove that the daemon lives.
-static int await(struct session *s, unsigned id, const char *waits, const char *service, cJSON **answer)
+static int await(struct session *s, unsigned id, const char *waits, const char *service, struct span *answer)
 {
 	bool asked = false;
 	for (;;) {
@@ -85,73 +91,57 @@ static int await(struct session *s, unsigned id, const char *waits, const char *
 				return rc;
 			continue;
 		}
-		struct span text = { line, len };
-		cJSON *a = json_check_answer(line, len) ? cJSON_ParseWithLength(line, len) : NULL;
-		const cJSON *got = cJSON_GetObjectItemCaseSensitive(a, "id");
-		if (!cJSON_IsNumber(got) && !cJSON_IsNull(got)) {
-			cJSON_Delete(a);
+		*answer = (struct span){ line, len };
+		struct span got = json_check_answer(line, len) ? json_member(*answer, "id") : (struct span){ NULL, 0 };
+		if (!got.at || (json_type(got) != JSON_NUMBER && json_type(got) != JSON_NULL))
 			return wrong_answer(s);
-		}
-		if (cJSON_IsNull(got) || (unsigned)got->valuedouble == id) {
-			*answer = a;
-			s->result = json_member(text, "result");
+		if (json_type(got) == JSON_NULL || (unsigned)json_number(got) == id)
 			return 0;
-		}
 		if (asked)
-			say_waiting(a, waits, service);
+			say_waiting(json_member(*answer, "result"), waits, service);
 		asked = false;
-		cJSON_Delete(a);
 	}
 }
 
-int session_call(struct session *s, const char *method, const char *params, const char *waits, const char *service,
-	cJSON **result)
+int session_call(struct session *s, const char *method, const char *params, const char *waits, const char *service)
 {
-	cJSON *answer = NULL;
+	struct span answer;
 	unsigned id = s->next_id++;
-	*result = NULL;
+	s->result = (struct span){ NULL, 0 };
 	int rc = send_request(s, id, method, params);
 	if (rc == 0)
 		rc = await(s, id, waits, service, &answer);
 	if (rc)
 		return rc;
-	const cJSON *error = cJSON_GetObjectItemCaseSensitive(answer, "error");
-	if (error)
-		rc = print_error(s, error, service);
-	else
-		*result = cJSON_DetachItemFromObjectCaseSensitive(answer, "result");
-	if (!error && !*result)
-		rc = wrong_answer(s);
-	cJSON_Delete(answer);
-	return rc;
+	struct span error = json_member(answer, "error");
+	if (error.at)
+		return print_error(s, error, service);
+	s->result = json_member(answer, "result");
+	return s->result.at ? 0 : wrong_answer(s);
 }
 
 int call_plainly(struct cli *cli, const char *method)
 {
 	struct session s;
-	cJSON *result = NULL;
 	if (cli->argc)
 		return usage_error(cli, "unexpected argument '%s'", cli->argv[0]);
 	if (session_open(&s, cli))
 		return 1;
-	int rc = session_call(&s, method, NULL, NULL, NULL, &result);
-	cJSON_Delete(result);
+	int rc = session_call(&s, method, NULL, NULL, NULL);
 	session_close(&s);
 	return rc;
 }
 
 int call_for_one(struct session *s, struct cli *cli, const char *method)
 {
-	cJSON *result = NULL;
 	s->client = (struct client){ .fd = -1 };
 	if (cli->argc != 1)
 		return usage_error(cli, cli->argc ? "one service only" : "the name of a service is missing");
 	if (session_open(s, cli))
 		return 1;
 	char *params = json_strings(cli->argv[0], NULL);
-	int rc = params ? session_call(s, method, params, NULL, cli->argv[0], &result) : fail("out of memory");
+	int rc = params ? session_call(s, method, params, NULL, cli->argv[0]) : fail("out of memory");
 	free(params);
-	cJSON_Delete(result);
 	return rc;
 }
 
@@ -199,13 +189,16 @@ enum { CODE_NOT_FOUND = -32000, CODE_CONFIG = -32005, CODE_INVALID_PARAMS = -326
 // A service of a similar name, or a file that waits to be loaded.
 static void hint_missing(struct session *s, const char *service, char *out, size_t size)
 {
-	cJSON *all = NULL;
 	const char *names[1024];
 	size_t n = 0;
-	if (session_call(s, "service_list", NULL, NULL, NULL, &all))
+	if (session_call(s, "service_list", NULL, NULL, NULL) || json_type(s->result) != JSON_OBJECT)
 		return;
-	for (const cJSON *i = all ? all->child : NULL; i && n < 1024; i = i->next)
-		names[n++] = i->string;
+	struct json_iter it = json_iter(s->result);
+	for (struct span key, value; n < 1024 && json_next(&it, &key, &value);) {
+		char *name = (char *)key.at; // decoding never makes it longer: it is done in its place
+		json_decode(key, name);
+		names[n++] = name;
+	}
 	const char *near = nearest(service, names, n);
 	char file[sizeof(CONFIG_CONFIG_DIR) + UNIT_NAME_MAX + 8];
 	snprintf(file, sizeof(file), CONFIG_CONFIG_DIR "/%s.yaml", service);
@@ -213,7 +206,14 @@ static void hint_missing(struct session *s, const char *service, char *out, size
 		snprintf(out, size, "; did you mean '%s'?", near);
 	else if (!unit_name_problem(service, strlen(service)) && access(file, F_OK) == 0)
 		snprintf(out, size, "; 'zinit monitor' loads %s", file);
-	cJSON_Delete(all);
+}
+
+// The first of the causes, or the data itself where that is a text.
+static char *cause_of(struct span error)
+{
+	struct span data = json_member(error, "data"), chain = json_member(data, "cause_chain"), key, first;
+	struct json_iter it = json_iter(chain);
+	return text_of(json_next(&it, &key, &first) ? first : data);
 }
 
 static void hint(struct session *s, int code, const char *service, char *out, size_t size)
@@ -229,20 +229,19 @@ static void hint(struct session *s, int code, const char *service, char *out, si
 		snprintf(out, size, "; names stand without the ending: '%.*s'", (int)stem, service);
 }
 
-int print_error(struct session *s, const cJSON *error, const char *service)
+// Prints the message of an error the daemon answered, and the nearest name of a
+// service where the name was wrong. Returns 1.
+static int print_error(struct session *s, struct span error, const char *service)
 {
-	const cJSON *code = cJSON_GetObjectItemCaseSensitive(error, "code");
-	const cJSON *data = cJSON_GetObjectItemCaseSensitive(error, "data");
-	const cJSON *chain = cJSON_GetObjectItemCaseSensitive(data, "cause_chain");
-	const char *message = text_of(error, "message");
-	const char *cause = cJSON_IsArray(chain) && cJSON_IsString(chain->child) ? chain->child->valuestring : NULL;
-	char more[512] = "";
-	if (service && cJSON_IsNumber(code))
-		hint(s, (int)code->valuedouble, service, more, sizeof(more));
-	if (!cause && cJSON_IsString(data))
-		cause = data->valuestring;
-	return fail("%s%s%s%s", message ? message : "the daemon answered with an error", cause ? ": " : "",
+	long code = json_number(json_member(error, "code"));
+	char *message = text_of(json_member(error, "message")), *cause = cause_of(error), more[512] = "";
+	if (service)
+		hint(s, (int)code, service, more, sizeof(more)); // the answer is gone after it
+	int rc = fail("%s%s%s%s", message ? message : "the daemon answered with an error", cause ? ": " : "",
 		cause ? cause : "", more);
+	free(message);
+	free(cause);
+	return rc;
 }
 
 char *json_strings(const char *first, ...)
@@ -262,21 +261,28 @@ char *json_strings(const char *first, ...)
 	return text;
 }
 
+static void print_warnings(struct span warnings, const char *name)
+{
+	struct json_iter it = json_iter(warnings);
+	for (struct span key, w; json_next(&it, &key, &w);) {
+		char *text = text_of(w);
+		if (text)
+			fprintf(stderr, "zinit: WARN %s.yaml:%s\n", name, text);
+		free(text);
+	}
+}
+
 static int call_for(struct session *s, const char *name, const char *method, const char *more, const char *waits)
 {
 	struct buf params = BUF_INIT;
-	cJSON *result = NULL;
 	buf_add_char(&params, '[');
 	json_add_str(&params, name, strlen(name));
 	buf_add_str(&params, more);
 	buf_add_char(&params, ']');
 	const char *text = buf_text(&params);
-	int rc = text ? session_call(s, method, text, waits, name, &result) : fail("out of memory");
-	const cJSON *warnings = cJSON_GetObjectItemCaseSensitive(result, "warnings");
-	for (const cJSON *w = warnings ? warnings->child : NULL; w; w = w->next)
-		if (cJSON_IsString(w))
-			fprintf(stderr, "zinit: WARN %s.yaml:%s\n", name, w->valuestring);
-	cJSON_Delete(result);
+	int rc = text ? session_call(s, method, text, waits, name) : fail("out of memory");
+	if (rc == 0)
+		print_warnings(json_member(s->result, "warnings"), name);
 	buf_release(&params);
 	return rc;
 }
@@ -387,6 +393,11 @@ struct span json_member(struct span object, const char *name)
 		if (json_is(key, name))
 			return value;
 	return (struct span){ NULL, 0 };
+}
+
+long json_number(struct span value)
+{
+	return value.at && json_type(value) == JSON_NUMBER ? strtol(value.at, NULL, 10) : 0;
 }
 
 void json_text(struct span value, char *out, size_t size)

@@ -3,7 +3,6 @@
 #include "applet.h"
 #include "rpc/client.h"
 #include "rpc/json.h"
-#include <cjson/cJSON.h>
 
 enum { NO_LIMIT = -1, ANSWER_MS = 5000 };
 
@@ -18,12 +17,11 @@ const char *socket_path(const struct cli *cli);
 // Connects. 0, or 1 after a message.
 int session_open(struct session *s, const struct cli *cli);
 void session_close(struct session *s);
-// Calls METHOD with a params text (JSON; owned by the caller). 0 and *result
-// (to be deleted), or the exit status after a message. A daemon that says
+// Calls METHOD with a params text (JSON; owned by the caller). 0 and s->result, or
+// the exit status after a message. A daemon that says
 // nothing for 5 s is an error; where `waits` is not NULL the call may take long
 // and `service` is asked about meanwhile: one line on stderr every 5 s.
-int session_call(struct session *s, const char *method, const char *params, const char *waits, const char *service,
-	cJSON **result);
+int session_call(struct session *s, const char *method, const char *params, const char *waits, const char *service);
 
 // A call without parameters and without a result to be shown: the whole applet.
 int call_plainly(struct cli *cli, const char *method);
@@ -51,8 +49,7 @@ int print_json(struct span value);
 // ("" for what is none).
 struct span json_member(struct span object, const char *name);
 void json_text(struct span value, char *out, size_t size);
+// The whole part of a number; 0 for what is none.
+long json_number(struct span value);
 // A scalar, with quotes where YAML needs them.
 void print_scalar(const char *text);
-// Prints the message of an error the daemon answered; adds the nearest name of
-// a service where the name was wrong. Returns 1.
-int print_error(struct session *s, const cJSON *error, const char *service);

@@ -130,7 +130,6 @@ static int create(struct cli *cli, const struct buf *content)
 {
 	struct session s;
 	struct buf params = BUF_INIT;
-	cJSON *result = NULL;
 	buf_add_char(&params, '[');
 	json_add_str(&params, cli->argv[0], strlen(cli->argv[0]));
 	buf_add_char(&params, ',');
@@ -139,10 +138,9 @@ static int create(struct cli *cli, const struct buf *content)
 	const char *text = buf_text(&params);
 	int rc = text ? session_open(&s, cli) : fail("out of memory");
 	if (rc == 0) {
-		rc = session_call(&s, "service_create", text, NULL, cli->argv[0], &result);
+		rc = session_call(&s, "service_create", text, NULL, cli->argv[0]);
 		session_close(&s);
 	}
-	cJSON_Delete(result);
 	buf_release(&params);
 	return rc;
 }

@@ -43,7 +43,6 @@ static void print_object(struct span event, void *ctx)
 static int run(struct cli *cli)
 {
 	struct session s;
-	cJSON *id = NULL;
 	if (cli->argc > 1)
 		return usage_error(cli, "unexpected argument '%s'", cli->argv[1]);
 	if (session_open(&s, cli))
@@ -51,9 +50,8 @@ static int run(struct cli *cli)
 	signal(SIGPIPE, SIG_DFL);
 	char *params = cli->argc ? json_strings(cli->argv[0], NULL) : NULL;
 	int rc = cli->argc && !params ? fail("out of memory")
-				      : session_call(&s, "stream_subscribeEvents", params, NULL, NULL, &id);
+				      : session_call(&s, "stream_subscribeEvents", params, NULL, NULL);
 	free(params);
-	cJSON_Delete(id);
 	if (rc == 0)
 		rc = session_follow(&s, true, cli_flag(cli, OPT_JSON) ? print_object : print_event, NULL);
 	session_close(&s);

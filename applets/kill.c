@@ -16,7 +16,6 @@ static bool is_signal(const char *text)
 static int run(struct cli *cli)
 {
 	struct session s;
-	cJSON *result = NULL;
 	if (cli->argc < 1 || cli->argc > 2)
 		return usage_error(cli, cli->argc ? "too many arguments" : "the name of a service is missing");
 	if (cli->argc == 2 && is_signal(cli->argv[0]) && !is_signal(cli->argv[1]))
@@ -25,9 +24,8 @@ static int run(struct cli *cli)
 	if (session_open(&s, cli))
 		return 1;
 	char *params = json_strings(cli->argv[0], cli->argc > 1 ? cli->argv[1] : "SIGTERM", NULL);
-	int rc = params ? session_call(&s, "service_kill", params, NULL, cli->argv[0], &result) : fail("out of memory");
+	int rc = params ? session_call(&s, "service_kill", params, NULL, cli->argv[0]) : fail("out of memory");
 	free(params);
-	cJSON_Delete(result);
 	session_close(&s);
 	return rc;
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_JSON = OPT_FIRST_LONG };
+enum { OPT_JSON = OPT_FIRST_LONG, FIELD_MAX = 1024 };
 
 APPLET(list, "", "all services and their states") = {
 	{ 'l', "long", NULL, "a table with state, target, pid, uptime and restarts" },
@@ -13,11 +13,11 @@ APPLET(list, "", "all services and their states") = {
 };
 //config: depends on CLIENT
 
-static void print_uptime(const cJSON *seconds)
+static void print_uptime(struct span seconds)
 {
 	char text[32] = "-";
-	if (cJSON_IsNumber(seconds)) {
-		unsigned long s = (unsigned long)seconds->valuedouble;
+	if (seconds.at && json_type(seconds) == JSON_NUMBER) {
+		unsigned long s = (unsigned long)json_number(seconds);
 		if (s >= 86400)
 			snprintf(text, sizeof(text), "%lud%02luh", s / 86400, s % 86400 / 3600);
 		else if (s >= 3600)
@@ -30,16 +30,23 @@ static void print_uptime(const cJSON *seconds)
 	printf(" %8s", text);
 }
 
-static const char *text_of(const cJSON *status, const char *name)
+static const char *text_of(struct span status, const char *name, char out[FIELD_MAX])
 {
-	const cJSON *v = cJSON_GetObjectItemCaseSensitive(status, name);
-	return cJSON_IsString(v) ? v->valuestring : "";
+	json_text(json_member(status, name), out, FIELD_MAX);
+	return out;
 }
 
-static double number_of(const cJSON *status, const char *name)
+static void print_why(struct span status)
 {
-	const cJSON *v = cJSON_GetObjectItemCaseSensitive(status, name);
-	return cJSON_IsNumber(v) ? v->valuedouble : 0;
+	char text[FIELD_MAX];
+	struct span names = json_member(status, "blocked_by"), key, name;
+	struct json_iter it = json_iter(names);
+	if (json_next(&it, &key, &name)) {
+		json_text(name, text, sizeof(text));
+		printf("  waits for %s%s", text, json_next(&it, &key, &name) ? ", ..." : "");
+	} else if (*text_of(status, "reason", text)) {
+		printf("  %s", text);
+	}
 }
 
 // In characters, not bytes.
@@ -51,78 +58,105 @@ static int width_of(const char *text)
 	return n;
 }
 
-static void widen(int *width, const char *text)
-{
-	int n = width_of(text);
-	if (n > *width)
-		*width = n;
-}
-
 static void print_column(const char *text, int width)
 {
 	printf("%s%*s ", text, width - width_of(text), "");
 }
 
-static void print_row(const cJSON *status, int name_width, int state_width)
+static void print_row(struct span status, int name_width, int state_width)
 {
-	const cJSON *why = cJSON_GetObjectItemCaseSensitive(status, "blocked_by");
-	print_column(text_of(status, "name"), name_width);
-	print_column(text_of(status, "state"), state_width);
-	printf("%-6s %7.0f", text_of(status, "target"), number_of(status, "pid"));
-	print_uptime(cJSON_GetObjectItemCaseSensitive(status, "uptime"));
-	printf(" %8.0f", number_of(status, "restarts"));
-	if (why && why->child)
-		printf("  waits for %s%s", why->child->valuestring, why->child->next ? ", ..." : "");
-	else if (*text_of(status, "reason"))
-		printf("  %s", text_of(status, "reason"));
+	char text[FIELD_MAX];
+	print_column(text_of(status, "name", text), name_width);
+	print_column(text_of(status, "state", text), state_width);
+	printf("%-6s %7ld", text_of(status, "target", text), json_number(json_member(status, "pid")));
+	print_uptime(json_member(status, "uptime"));
+	printf(" %8ld", json_number(json_member(status, "restarts")));
+	print_why(status);
 	putchar('\n');
 }
 
-// A service that was forgotten meanwhile is left out.
-static int print_table(struct session *s, const cJSON *list)
+static void widen(int *width, struct span status, const char *field)
 {
-	cJSON *rows = cJSON_CreateArray();
-	int name_width = 4, state_width = 5, rc = 0;
-	for (const cJSON *i = list->child; i && rows && !rc; i = i->next) {
-		char *params = json_strings(i->string, NULL);
-		cJSON *status = NULL;
-		rc = params ? session_call(s, "service_status", params, NULL, NULL, &status) : fail("out of memory");
+	char text[FIELD_MAX];
+	int n = width_of(text_of(status, field, text));
+	if (n > *width)
+		*width = n;
+}
+
+// The status of each service, as one array: an answer lives until the next call. Ends
+// at the first that cannot be had.
+static int ask_all(struct session *s, struct buf *list, struct buf *rows)
+{
+	struct span key, value;
+	char name[FIELD_MAX];
+	buf_add(list, s->result.at, s->result.len);
+	buf_add_char(rows, '[');
+	if (!buf_text(list))
+		return fail("out of memory");
+	struct json_iter it = json_iter((struct span){ list->data, list->len });
+	for (int rc; json_next(&it, &key, &value);) {
+		json_text(key, name, sizeof(name));
+		char *params = json_strings(name, NULL);
+		rc = params ? session_call(s, "service_status", params, NULL, NULL) : fail("out of memory");
 		free(params);
-		if (!status)
-			continue;
-		widen(&name_width, text_of(status, "name"));
-		widen(&state_width, text_of(status, "state"));
-		cJSON_AddItemToArray(rows, status);
+		if (rc)
+			return rc;
+		buf_add_str(rows, rows->len > 1 ? "," : "");
+		buf_add(rows, s->result.at, s->result.len);
+	}
+	return 0;
+}
+
+static int print_table(struct session *s)
+{
+	struct buf list = BUF_INIT, rows = BUF_INIT;
+	struct span key, row;
+	int name_width = 4, state_width = 5, rc = ask_all(s, &list, &rows);
+	buf_release(&list);
+	buf_add_char(&rows, ']');
+	if (!buf_text(&rows))
+		return fail("out of memory");
+	struct span all = { rows.data, rows.len };
+	for (struct json_iter it = json_iter(all); json_next(&it, &key, &row);) {
+		widen(&name_width, row, "name");
+		widen(&state_width, row, "state");
 	}
 	printf("%-*s %-*s %-6s %7s %8s %8s\n", name_width, "NAME", state_width, "STATE", "TARGET", "PID", "UPTIME",
 		"RESTARTS");
-	for (const cJSON *row = rows ? rows->child : NULL; row; row = row->next)
+	for (struct json_iter it = json_iter(all); json_next(&it, &key, &row);)
 		print_row(row, name_width, state_width);
-	cJSON_Delete(rows);
+	buf_release(&rows);
 	return rc ? rc : finish_output();
+}
+
+static int print_names(struct span list)
+{
+	struct json_iter it = json_iter(list);
+	char name[FIELD_MAX];
+	for (struct span key, value; json_next(&it, &key, &value);) {
+		json_text(key, name, sizeof(name));
+		puts(name);
+	}
+	return finish_output();
 }
 
 static int run(struct cli *cli)
 {
 	struct session s;
-	cJSON *result = NULL;
 	if (cli->argc)
 		return usage_error(cli, "unexpected argument '%s'", cli->argv[0]);
 	if (session_open(&s, cli))
 		return 1;
-	int rc = session_call(&s, "service_list", NULL, NULL, NULL, &result);
+	int rc = session_call(&s, "service_list", NULL, NULL, NULL);
 	if (rc == 0 && cli_flag(cli, 'n')) {
-		for (const cJSON *i = result->child; i; i = i->next)
-			puts(i->string);
-		rc = finish_output();
+		rc = print_names(s.result);
 	} else if (rc == 0 && cli_flag(cli, OPT_JSON)) {
 		rc = print_json(s.result);
 	} else if (rc == 0 && cli_flag(cli, 'l')) {
-		rc = print_table(&s, result);
+		rc = print_table(&s);
 	} else if (rc == 0) {
 		rc = print_yaml(s.result);
 	}
-	cJSON_Delete(result);
 	session_close(&s);
 	return rc;
 }

@@ -18,7 +18,6 @@ APPLET(log, "[SERVICE]", "lines that services have written, then those to come")
 // A service that does not exist is an error, though its name would filter well.
 static int check_name(struct session *s, const char *name)
 {
-	cJSON *result = NULL;
 	size_t len = strlen(name);
 	char plain[256];
 	if (!strcmp(name, "zinit") || len >= sizeof(plain))
@@ -27,9 +26,8 @@ static int check_name(struct session *s, const char *name)
 		len -= 5;
 	snprintf(plain, sizeof(plain), "%.*s", (int)len, name);
 	char *params = json_strings(plain, NULL);
-	int rc = params ? session_call(s, "service_status", params, NULL, plain, &result) : fail("out of memory");
+	int rc = params ? session_call(s, "service_status", params, NULL, plain) : fail("out of memory");
 	free(params);
-	cJSON_Delete(result);
 	return rc;
 }
 
@@ -65,7 +63,6 @@ static void print_line(struct span line, void *ctx)
 static int run(struct cli *cli)
 {
 	struct session s;
-	cJSON *id = NULL;
 	unsigned long long lines;
 	if (cli->argc > 1)
 		return usage_error(cli, "unexpected argument '%s'", cli->argv[1]);
@@ -77,12 +74,11 @@ static int run(struct cli *cli)
 	int rc = cli->argc ? check_name(&s, cli->argv[0]) : 0;
 	char *params = rc ? NULL : make_params(cli, lines);
 	if (params) {
-		rc = session_call(&s, "stream_subscribeLogs", params, NULL, NULL, &id);
+		rc = session_call(&s, "stream_subscribeLogs", params, NULL, NULL);
 		free(params);
 	}
 	if (rc == 0)
 		rc = session_follow(&s, follows(cli), print_line, NULL);
-	cJSON_Delete(id);
 	session_close(&s);
 	return rc;
 }

@@ -1,14 +1,14 @@
-# Where the libraries come from: pkg-config, or with DEPS=src their sources, which are
-# compiled like the rest and of which only what is called stays in the program.
-# LIBSRC=DIR holds these as DIR/libyaml and DIR/cjson; `make fetch-src` fills it.
+# Where libyaml comes from: pkg-config, or with DEPS=src its sources, which are compiled
+# like the rest and of which only what is called stays in the program. LIBSRC=DIR holds
+# them as DIR/libyaml; `make fetch-src` fills it.
 DEPS ?= system
 LIBSRC ?= build/src
-deps-packages := libyaml cjson
+deps-packages := libyaml
 
 ifeq ($(DEPS),src)
 
-deps-obj := $(patsubst %,$(O)/deps/libyaml/%.o,api reader scanner parser) $(O)/deps/cjson/cJSON.o
-DEPS_CFLAGS := -isystem $(LIBSRC)/libyaml/include -isystem $(LIBSRC) -DYAML_DECLARE_STATIC
+deps-obj := $(patsubst %,$(O)/deps/libyaml/%.o,api reader scanner parser)
+DEPS_CFLAGS := -isystem $(LIBSRC)/libyaml/include -DYAML_DECLARE_STATIC
 DEPS_LIBS := $(O)/libdeps.a
 $(O)/zinit: $(DEPS_LIBS)
 
@@ -21,32 +21,26 @@ $(O)/deps/libyaml/%.o: $(LIBSRC)/libyaml/src/%.c $(O)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(deps-cc) $(yaml-flags) -c -o $@ $<
 
-$(O)/deps/cjson/%.o: $(LIBSRC)/cjson/%.c $(O)/flags
-	$(call say,CC)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(deps-cc) -c -o $@ $<
-
 $(O)/libdeps.a: $(deps-obj)
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) crsD $@ $^
 
-$(LIBSRC)/libyaml/src/%.c $(LIBSRC)/cjson/%.c:
+$(LIBSRC)/libyaml/src/%.c:
 	@echo "no $@: run 'make fetch-src', or name the place of the sources with LIBSRC=DIR" >&2; exit 1
 
 else
 
-deps-pc := yaml-0.1 libcjson
+deps-pc := yaml-0.1
 ifeq ($(filter clean help demo check boot install-deps $(no-deps-goals),$(MAKECMDGOALS)),)
 ifneq ($(shell $(PKG_CONFIG) --exists $(deps-pc) 2>/dev/null && echo yes),yes)
-$(error libyaml and cJSON are needed: run 'make install-deps', or install them \
-	(Debian: libyaml-dev libcjson-dev pkg-config; Alpine: yaml-dev cjson-dev; Fedora: libyaml-devel cjson-devel))
+$(error libyaml is needed: run 'make install-deps', or install it \
+	(Debian: libyaml-dev pkg-config; Alpine: yaml-dev; Fedora: libyaml-devel))
 endif
 endif
 DEPS_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(deps-pc) 2>/dev/null)
 # A static libyaml is taken where there is one: it costs less at start than a shared one.
 yaml-archive := $(wildcard $(shell $(PKG_CONFIG) --variable=libdir yaml-0.1 2>/dev/null)/libyaml.a)
-DEPS_LIBS = $(if $(yaml-archive),$(yaml-archive) $(shell $(PKG_CONFIG) --libs libcjson 2>/dev/null),$(shell \
-	$(PKG_CONFIG) --libs $(deps-pc) 2>/dev/null))
+DEPS_LIBS = $(or $(yaml-archive),$(shell $(PKG_CONFIG) --libs $(deps-pc) 2>/dev/null))
 
 endif
 

@@ -33,13 +33,12 @@ for purpose; do
 		need "command -v ${CC:-cc} || command -v gcc" "gcc libc6-dev" "gcc musl-dev" "gcc glibc-devel"
 		need "command -v pkg-config" pkg-config pkgconf pkgconf-pkg-config
 		need "pkg-config --exists yaml-0.1" libyaml-dev yaml-dev libyaml-devel
-		need "pkg-config --exists libcjson" libcjson-dev cjson-dev cjson-devel
 		need "command -v awk" gawk gawk gawk
 		;;
 	cross)
 		if ! command -v zig >/dev/null && ! python_has ziglang && [ ! -x $tools/ziglang/zig ]; then
 			need "python_has pip" python3-pip py3-pip python3-pip
-			python_packages=ziglang==0.17.1
+			python_packages=ziglang==0.15.2
 		fi 2>/dev/null
 		;;
 	fetch)

@@ -284,6 +284,9 @@ enum json_type json_type(struct span value)
 
 struct json_iter json_iter(struct span container)
 {
+	static const char none[] = "]";
+	if (!container.at || (*container.at != '{' && *container.at != '['))
+		return (struct json_iter){ none, none, false };
 	return (struct json_iter){ container.at + 1, container.at + container.len, *container.at == '{' };
 }
 

@@ -24,7 +24,8 @@ bool json_check_answer(const char *text, size_t len);
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 enum json_type json_type(struct span value);
 
-// Walks the items of an array or the members of an object, in their order.
+// Walks the items of an array or the members of an object, in their order; what is
+// neither, or not there, has none.
 struct json_iter {
 	const char *at, *end;
 	bool object;
