@@ -19,6 +19,15 @@ struct rpc_batch {
 
 static const char too_big_data[] = "\"Exceeded max limit of 10485760\"";
 
+// A large one is given back, a small one is used again.
+static void buf_empty(struct buf *b)
+{
+	enum { SMALL = 64 * 1024 };
+	if (b->cap > SMALL)
+		buf_release(b);
+	buf_clear(b);
+}
+
 static struct buf *output(struct rpc_call *c)
 {
 	static struct buf nowhere;
@@ -26,7 +35,7 @@ static struct buf *output(struct rpc_call *c)
 		return &c->batch->out;
 	if (c->conn)
 		return &c->conn->out;
-	buf_clear(&nowhere);
+	buf_empty(&nowhere);
 	return &nowhere;
 }
 
@@ -209,6 +218,8 @@ static void request(struct rpc_conn *conn, struct rpc_batch *batch, struct rpc_s
 	switch (r.kind) {
 	case RPC_CALL:
 		call(&c, &r);
+		buf_empty(&server->scratch);
+		buf_empty(&server->why);
 		break;
 	case RPC_NOTIFICATION:
 		break;

@@ -11,15 +11,20 @@
 
 enum { READ_SIZE = 64 * 1024, STREAM_UNREAD_MAX = 256 * 1024 };
 
-static void conn_close(struct rpc_conn *c)
+static void close_streams(struct rpc_conn *c)
 {
-	struct loop *l = c->server->loop;
-	rpc_calls_hang_up(c);
 	while (!list_empty(&c->streams)) {
 		struct rpc_stream *st = list_entry(c->streams.next, struct rpc_stream, link);
 		list_del(&st->link);
 		st->closed(st);
 	}
+}
+
+static void conn_close(struct rpc_conn *c)
+{
+	struct loop *l = c->server->loop;
+	rpc_calls_hang_up(c);
+	close_streams(c);
 	work_cancel(&c->more);
 	int fd = loop_remove(l, &c->source);
 	if (fd >= 0)
@@ -51,28 +56,53 @@ static bool is_idle(const struct rpc_conn *c)
 	       list_empty(&c->streams);
 }
 
-// false: the client has gone.
-static bool flush(struct rpc_conn *c)
+// A connection that is silent holds no buffer: the last one used is lent to the next.
+static void borrow_output(struct rpc_conn *c)
 {
-	while (unread(c)) {
-		ssize_t n = send(c->source.fd, c->out.data + c->sent, unread(c), MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == EAGAIN;
-		c->sent += (size_t)n;
-	}
-	c->sent = 0;
-	// A large answer's memory is given back, a small one's is used again.
-	if (c->out.cap > READ_SIZE)
-		buf_release(&c->out);
-	buf_clear(&c->out);
-	return true;
+	if (c->out.cap)
+		return;
+	c->out = c->server->spare_out;
+	c->server->spare_out = BUF_INIT;
 }
 
+static void return_output(struct rpc_conn *c)
+{
+	struct buf *spare = &c->server->spare_out;
+	c->sent = 0;
+	buf_clear(&c->out);
+	if (spare->cap || c->out.cap > READ_SIZE) {
+		buf_release(&c->out);
+		return;
+	}
+	*spare = c->out;
+	c->out = BUF_INIT;
+}
+
+// Nobody reads the answers any more. What was sent before is done all the same.
+static void go_deaf(struct rpc_conn *c)
+{
+	c->deaf = true;
+	close_streams(c);
+}
+
+static void flush(struct rpc_conn *c)
+{
+	while (!c->deaf && unread(c)) {
+		ssize_t n = send(c->source.fd, c->out.data + c->sent, unread(c), MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n >= 0)
+			c->sent += (size_t)n;
+		else if (errno == EAGAIN)
+			return;
+		else if (errno != EINTR)
+			go_deaf(c);
+	}
+	return_output(c);
+}
+
+// What a client that has gone sent before is bounded by the socket's buffer.
 static bool is_full(const struct rpc_conn *c)
 {
-	return unread(c) > RPC_UNREAD_MAX || c->nwaiting >= RPC_WAITING_MAX;
+	return !c->deaf && (unread(c) > RPC_UNREAD_MAX || c->nwaiting >= RPC_WAITING_MAX);
 }
 
 static void want(struct rpc_conn *c)
@@ -150,17 +180,17 @@ static void bound_input(struct rpc_conn *c, size_t len)
 		refuse_request(c, RPC_INTERNAL_ERROR, "too many large requests at once, try again", NULL);
 }
 
-// What of the buffer is not needed any more goes in one move, not once a request.
-static void take_json(struct rpc_conn *c)
+// Each of these takes what it can and tells how many bytes are not needed any more.
+static size_t take_json(struct rpc_conn *c, const char *data, size_t len)
 {
 	size_t done = 0;
-	while (!is_full(c) && done < c->in.len) {
+	while (!is_full(c) && done < len) {
 		size_t start, used;
-		enum frame_result r = frame_next(&c->frame, c->in.data + done, c->in.len - done, &start, &used);
-		const char *at = c->in.data + done;
+		enum frame_result r = frame_next(&c->frame, data + done, len - done, &start, &used);
+		const char *at = data + done;
 		done += used;
 		if (r == FRAME_MORE) {
-			bound_input(c, c->in.len - done);
+			bound_input(c, len - done);
 			break;
 		}
 		if (c->too_big) // its end has come
@@ -172,76 +202,100 @@ static void take_json(struct rpc_conn *c)
 		else
 			rpc_dispatch(c, (struct span){ at + start, used - start });
 	}
-	buf_consume(&c->in, done);
+	if (!c->too_big)
+		return done;
 	// The scanner has seen the bytes of an oversized request; only its state counts.
-	if (c->too_big) {
-		buf_release(&c->in);
-		c->frame.at = 0;
-	}
-	if (!c->in.len && c->in.cap > READ_SIZE)
-		buf_release(&c->in);
+	c->frame.at = 0;
+	return len;
 }
 
 // One line, then nothing more is read: the end of the connection ends the answer.
-static void take_line(struct rpc_conn *c)
+static size_t take_line(struct rpc_conn *c, const char *data, size_t len)
 {
-	const char *end = c->in.len ? memchr(c->in.data, '\n', c->in.len) : NULL;
-	if (!c->answered && !end && !c->eof && c->in.len <= RPC_LINE_MAX)
-		return;
+	const char *end = len ? memchr(data, '\n', len) : NULL;
+	if (!c->answered && !end && !c->eof && len <= RPC_LINE_MAX)
+		return 0;
 	if (!c->answered) {
 		c->answered = true;
-		rpc_text_line(c, c->in.data, end ? (size_t)(end - c->in.data) : c->in.len);
+		rpc_text_line(c, data, end ? (size_t)(end - data) : len);
 	}
-	buf_release(&c->in);
+	return len;
 }
 
 // The first byte that is no blank.
-static void decide(struct rpc_conn *c)
+static size_t decide(struct rpc_conn *c, const char *data, size_t len)
 {
 	size_t i = 0;
-	while (i < c->in.len && strchr(" \t\r\n", c->in.data[i]) && c->in.data[i])
+	while (i < len && strchr(" \t\r\n", data[i]) && data[i])
 		i++;
-	buf_consume(&c->in, i);
-	if (c->in.len)
-		c->dialect = *c->in.data == '{' || *c->in.data == '[' ? RPC_JSON : RPC_TEXT;
+	if (i < len)
+		c->dialect = data[i] == '{' || data[i] == '[' ? RPC_JSON : RPC_TEXT;
 	else if (c->eof)
 		c->dialect = RPC_TEXT;
+	return i;
 }
 
-static void take_requests(struct rpc_conn *c)
+static size_t take_requests(struct rpc_conn *c, const char *data, size_t len)
 {
-	if (c->dialect == RPC_UNDECIDED)
-		decide(c);
+	size_t blanks = c->dialect == RPC_UNDECIDED ? decide(c, data, len) : 0;
 	if (c->dialect == RPC_JSON)
-		take_json(c);
-	else if (c->dialect == RPC_TEXT)
-		take_line(c);
+		return blanks + take_json(c, data + blanks, len - blanks);
+	if (c->dialect == RPC_TEXT)
+		return blanks + take_line(c, data + blanks, len - blanks);
+	return blanks;
+}
+
+// Requests are read where they have come to; only what is not complete is kept.
+static void take_new(struct rpc_conn *c, const char *data, size_t len)
+{
+	size_t done = 0;
+	borrow_output(c);
+	if (!c->in.len)
+		done = take_requests(c, data, len);
+	buf_add(&c->in, data + done, len - done);
+}
+
+static void take_kept(struct rpc_conn *c)
+{
+	borrow_output(c);
+	buf_consume(&c->in, take_requests(c, c->in.len ? c->in.data : "", c->in.len));
+	if (!c->in.len && !c->in.failed)
+		buf_release(&c->in);
+}
+
+static void fill_from_streams(struct rpc_conn *c)
+{
+	list_for_safe (pos, &c->streams) {
+		struct rpc_stream *st = list_entry(pos, struct rpc_stream, link);
+		borrow_output(c);
+		if (rpc_stream_has_room(st))
+			st->room(st);
+	}
 }
 
 static void serve(struct rpc_conn *c)
 {
-	take_requests(c);
+	take_kept(c);
 	// It stopped because out was full: go on when there is room again, also when
 	// that is now and nothing more comes in.
 	c->unserved = is_full(c) && c->in.len;
-	if (!flush(c) || c->out.failed || c->in.failed) {
+	bool failed = c->out.failed || c->in.failed;
+	if (!failed) {
+		flush(c);
+		fill_from_streams(c);
+		failed = c->out.failed;
+	}
+	if (failed) {
+		log_warn("a client was dropped: out of memory");
 		conn_close(c);
 		return;
 	}
-	list_for_safe (pos, &c->streams) {
-		struct rpc_stream *st = list_entry(pos, struct rpc_stream, link);
-		if (rpc_stream_has_room(st))
-			st->room(st);
-	}
-	if (!flush(c)) {
-		conn_close(c);
-		return;
-	}
+	flush(c);
 	if (c->unserved && !is_full(c))
 		work_queue(c->server->loop, &c->more);
 	if (c->out.cap > RPC_UNREAD_MAX)
 		work_queue(c->server->loop, &c->server->shed);
-	if ((c->eof || c->answered) && is_idle(c))
+	if ((c->eof || c->answered) && !c->unserved && (c->deaf || is_idle(c)))
 		conn_end(c);
 	else
 		want(c);
@@ -280,6 +334,24 @@ static void hand_over(struct rpc_conn *c)
 	conn_end(c);
 }
 
+// false: the connection is closed.
+static bool read_requests(struct rpc_conn *c)
+{
+	struct rpc_server *s = c->server;
+	if (!s->chunk)
+		s->chunk = malloc(READ_SIZE);
+	ssize_t n = s->chunk ? read(c->source.fd, s->chunk, READ_SIZE) : -1;
+	if (n > 0) {
+		take_new(c, s->chunk, (size_t)n);
+	} else if (n == 0) {
+		c->eof = true;
+	} else if (!s->chunk || (errno != EAGAIN && errno != EINTR)) {
+		conn_close(c);
+		return false;
+	}
+	return true;
+}
+
 static void conn_ready(struct source *src, uint32_t events)
 {
 	struct rpc_conn *c = container_of(src, struct rpc_conn, source);
@@ -288,24 +360,10 @@ static void conn_ready(struct source *src, uint32_t events)
 		return;
 	}
 	if (events & EPOLLIN && !c->eof) {
-		if (buf_reserve(&c->in, READ_SIZE) < 0) {
-			log_warn("a client was dropped: out of memory");
-			conn_close(c);
+		if (!read_requests(c))
 			return;
-		}
-		ssize_t n = read(src->fd, c->in.data + c->in.len, READ_SIZE);
-		if (n > 0)
-			c->in.len += (size_t)n;
-		else if (n == 0)
-			c->eof = true;
-		else if (errno != EAGAIN && errno != EINTR) {
-			conn_close(c);
-			return;
-		}
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
-		// Both directions are closed, and all that was sent has been read.
-		conn_close(c);
-		return;
+		go_deaf(c);
 	}
 	serve(c);
 }
@@ -358,6 +416,8 @@ void rpc_server_release(struct rpc_server *s)
 		rpc_unlisten(&s->listeners[--s->nlisteners]);
 	if (s->spare_fd >= 0)
 		close(s->spare_fd);
+	free(s->chunk);
+	buf_release(&s->spare_out);
 	buf_release(&s->scratch);
 	buf_release(&s->why);
 }

@@ -62,7 +62,8 @@ struct rpc_conn {
 	struct rpc_server *server;
 	struct source source;
 	struct frame frame;
-	struct buf in, out;
+	struct buf in; // what has come of a request, or waits for room in out
+	struct buf out;
 	size_t sent; // of out
 	struct list calls; // kept ones
 	struct list streams; // what sends on its own; see rpc_stream
@@ -73,6 +74,7 @@ struct rpc_conn {
 	bool answered; // the one line of the text protocol
 	bool unserved; // requests in `in` wait for room in `out`
 	bool eof; // the client sends nothing more
+	bool deaf; // nor does it read
 	bool too_big; // the rest of an oversized request is being skipped
 	struct ucred peer;
 };
@@ -131,6 +133,8 @@ struct rpc_server {
 	size_t nconns;
 	struct work shed; // the unread answers may be too many
 	int spare_fd; // given up for a moment to turn a client away at EMFILE
+	char *chunk; // what was read just now
+	struct buf spare_out; // the output buffer that no connection uses
 	struct buf scratch; // decoded parameters
 	struct buf why;
 };
