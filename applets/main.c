@@ -1,6 +1,6 @@
 // The program's entry: which applet is meant, and its options.
 #include "applet.h"
-#include "base/clock.h"
+#include "base/guess.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -126,33 +126,6 @@ const struct applet *applet_find(const char *name)
 	return NULL;
 }
 
-enum { WORD_MAX = 32 };
-
-// Edit distance with neighbours swapped counted once; WORD_MAX for longer words.
-static size_t distance(const char *a, const char *b)
-{
-	size_t d[WORD_MAX + 1][WORD_MAX + 1], n = strlen(a), m = strlen(b);
-	if (n > WORD_MAX || m > WORD_MAX)
-		return WORD_MAX;
-	for (size_t i = 0; i <= n; i++)
-		for (size_t j = 0; j <= m; j++) {
-			if (!i || !j) {
-				d[i][j] = i + j;
-				continue;
-			}
-			size_t best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-			if (d[i - 1][j] + 1 < best)
-				best = d[i - 1][j] + 1;
-			if (d[i][j - 1] + 1 < best)
-				best = d[i][j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-				d[i - 2][j - 2] + 1 < best)
-				best = d[i - 2][j - 2] + 1;
-			d[i][j] = best;
-		}
-	return d[n][m];
-}
-
 // Short words may have one letter wrong, longer ones a third. Of two that are as
 // near the one of the same length is meant, since letters are often swapped.
 const char *nearest(const char *word, const char *const *names, size_t n)
@@ -160,8 +133,8 @@ const char *nearest(const char *word, const char *const *names, size_t n)
 	const char *best = NULL;
 	size_t len = strlen(word), least = len <= 3 ? 1 : len <= 5 ? 2 : len / 3 + 1;
 	for (size_t i = 0; i < n; i++) {
-		size_t d = distance(word, names[i]);
-		if (d > least || d >= len || d >= WORD_MAX)
+		size_t d = guess_distance(word, names[i]);
+		if (d > least || d >= len || d >= GUESS_MAX)
 			continue;
 		if (d < least || !best || (strlen(names[i]) == len && strlen(best) != len))
 			best = names[i];

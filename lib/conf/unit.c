@@ -4,12 +4,12 @@
 // document's map (and the maps behind dotted keys) and finds each key's row.
 #include "conf/unit.h"
 
-#include <ctype.h>
 #include <signal.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/err.h"
+#include "base/guess.h"
 #include "conf/blocks.h"
 #include "conf/load.h"
 
@@ -65,38 +65,6 @@ static const struct field *find_section(const char *key)
 
 // ---- unknown keys ----
 
-#define GUESS_MAX 31
-
-static size_t least(size_t a, size_t b, size_t c)
-{
-	size_t m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-// Levenshtein distance without regard to case, of texts of at most GUESS_MAX bytes.
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[GUESS_MAX + 2];
-	size_t nb = strlen(b);
-
-	for (size_t j = 0; j <= nb; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < nb; j++) {
-			size_t same = tolower((unsigned char)a[i]) == tolower((unsigned char)b[j]);
-			size_t above = row[j + 1];
-
-			row[j + 1] = least(above + 1, row[j] + 1, diagonal + !same);
-			diagonal = above;
-		}
-	}
-	return row[nb];
-}
-
 struct guess {
 	const char *name;
 	size_t distance;
@@ -107,10 +75,10 @@ static void consider(struct guess *g, const char *key, const char *name, size_t 
 	char word[GUESS_MAX + 1] = { 0 };
 	size_t d;
 
-	if (!name || name_len > GUESS_MAX)
+	if (!name || name_len >= sizeof(word))
 		return;
 	memcpy(word, name, name_len);
-	d = distance(key, word);
+	d = guess_distance(key, word);
 	if (d < g->distance) {
 		g->distance = d;
 		g->name = name;

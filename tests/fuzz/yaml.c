@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "conf/load.h"
 #include "conf/unit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -25,12 +26,41 @@ static void check_command(const struct unit_command *c)
 	}
 }
 
+static void take_finding(void *ctx, bool is_error, unsigned line, unsigned column, const char *text)
+{
+	unsigned *errors = ctx;
+
+	*errors += is_error;
+	take_warning(NULL, line, column, text);
+}
+
+// What unit_check() does: it refuses the same files, and says the same error first.
+static void check_all(const char *data, size_t size, int rc, const struct err *first)
+{
+	struct err err = { .code = ERR_NONE };
+	unsigned errors = 0;
+	struct notes notes = { .label = "fuzz", .err = &err, .say = take_finding, .ctx = &errors };
+	struct unit u;
+
+	if (load_bytes(data, size, &u, &notes) != rc)
+		abort();
+	if (rc < 0 && (err.code != first->code || strcmp(err.text, first->text) != 0))
+		abort();
+	if (rc < 0 && size <= UNIT_FILE_MAX && !errors)
+		abort();
+	check_command(&u.exec);
+	check_command(&u.test);
+	unit_release(&u);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct err err = { .code = ERR_NONE };
 	struct unit u;
+	int rc = unit_parse((const char *)data, size, "fuzz", &u, take_warning, NULL, &err);
 
-	if (unit_parse((const char *)data, size, "fuzz", &u, take_warning, NULL, &err) == 0) {
+	check_all((const char *)data, size, rc, &err);
+	if (rc == 0) {
 		if (!u.exec.text || u.shutdown_timeout == 0)
 			abort();
 		check_command(&u.exec);

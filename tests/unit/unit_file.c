@@ -66,6 +66,75 @@ static void test_load(void **state)
 	unlinkat(dir_fd, "link.yaml", 0);
 }
 
+static void collect(void *ctx, bool is_error, unsigned line, unsigned column, const char *text)
+{
+	buf_printf(ctx, "%c%u:%u: %s\n", is_error ? 'E' : 'W', line, column, text);
+}
+
+static void check_says(const char *content, int expected_rc, const char *expected)
+{
+	struct unit u;
+	struct buf said = BUF_INIT;
+
+	write_file("a.yaml", content, 0);
+	assert_int_equal(unit_check(dir_fd, "a.yaml", &u, collect, &said), expected_rc);
+	assert_string_equal(said.len ? buf_text(&said) : "", expected);
+	buf_release(&said);
+	unit_release(&u);
+	unlinkat(dir_fd, "a.yaml", 0);
+}
+
+static void test_check(void **state)
+{
+	struct unit u;
+	struct buf said = BUF_INIT;
+
+	(void)state;
+	check_says("exec: x\n", 0, "");
+	check_says("exec: x\nlgo: y\n", 0, "E2:1: lgo: unknown key, did you mean 'log'?\n");
+	check_says("exec: x\nafter: y\n", 0, "W2:8: after: one string, taken as a list of one name\n");
+	check_says("log: y\nkill: z\n", -1,
+		"E1:6: log: plain text 'y', expected ring, none or stdout\n"
+		"E2:7: kill: plain text 'z', expected attached or tree\n"
+		"E1:1: exec: missing, expected the command line to run\n");
+	check_says("exec:\nlog: y\n", -1,
+		"E2:6: log: plain text 'y', expected ring, none or stdout\n"
+		"E1:1: exec: empty, expected the command line to run\n");
+	check_says("exec: {a: b}\nexec: [\n", -1,
+		"E3:1: did not find expected node content while parsing a flow node (from line 3)\n");
+	assert_int_equal(unit_check(dir_fd, "nosuch.yaml", &u, collect, &said), -1);
+	assert_string_equal(buf_text(&said), "E0:0: No such file or directory\n");
+	buf_release(&said);
+	unit_release(&u);
+}
+
+static void test_check_goes_on(void **state)
+{
+	struct unit u;
+	struct buf said = BUF_INIT;
+
+	(void)state;
+	write_file("a.yaml",
+		"exec: run me\nafter: [a, '', b, []]\nenv: {A: 1, B: [], C: 2}\nsignal: {stop: X, stopp: Y}\ndir: /d\n",
+		0);
+	assert_int_equal(unit_check(dir_fd, "a.yaml", &u, collect, &said), -1);
+	assert_string_equal(buf_text(&said),
+		"E2:12: after[1]: an empty item, expected a service name\n"
+		"E2:19: after[3]: a list, expected a service name\n"
+		"E3:16: env.B: a list, expected a string\n"
+		"E4:16: signal.stop: plain text 'X', expected a signal such as SIGTERM, TERM, 15 or SIGRTMIN+2\n"
+		"E4:19: stopp: unknown key, did you mean 'stop'?\n");
+	assert_int_equal(u.exec.place.column, 7);
+	assert_int_equal(u.dir_place.line, 5);
+	assert_int_equal(u.nafter, 2);
+	assert_string_equal(u.after[1], "b");
+	assert_int_equal(u.after_places[1].column, 16);
+	assert_int_equal(u.nenv, 2);
+	buf_release(&said);
+	unit_release(&u);
+	unlinkat(dir_fd, "a.yaml", 0);
+}
+
 static void test_load_no_files(void **state)
 {
 	(void)state;
@@ -133,6 +202,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_load),
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_check_goes_on),
 		cmocka_unit_test(test_load_no_files),
 		cmocka_unit_test(test_load_too_large),
 		cmocka_unit_test(test_names),
