@@ -105,7 +105,7 @@ static int await(struct session *s, unsigned id, const char *waits, const char *
 
 int session_call(struct session *s, const char *method, const char *params, const char *waits, const char *service)
 {
-	struct span answer;
+	struct span answer = { NULL, 0 };
 	unsigned id = s->next_id++;
 	s->result = (struct span){ NULL, 0 };
 	int rc = send_request(s, id, method, params);

@@ -249,9 +249,10 @@ static void add_argument(struct check *c, const char *path)
 	}
 	const char *name = slash ? slash + 1 : path;
 	struct folder *d = find_folder(c, path, (size_t)(name - path));
-	if (!find_name(d, name))
-		add_file(d, name);
-	find_name(d, name)->shown = true;
+	struct file *f = find_name(d, name);
+	if (!f)
+		f = add_file(d, name);
+	f->shown = true;
 }
 
 // As the daemon does it: folders, FIFOs and devices are not looked at.

@@ -160,6 +160,8 @@ static void zsh_action(const char *kind)
 		fputs("_zinit_units", stdout);
 	else if (!strcmp(kind, "COMMAND"))
 		fputs("_zinit_commands", stdout);
+	else if (!strcmp(kind, "GROUP"))
+		fputs("_groups", stdout);
 	else if (!strcmp(kind, "DIR"))
 		fputs("_files -/", stdout);
 	else if (is_file(kind))
@@ -267,6 +269,8 @@ static void fish_action(const char *kind)
 		fputs(" -a '(__zinit_units)'", stdout);
 	else if (!strcmp(kind, "COMMAND"))
 		fputs(" -a '(__zinit_commands)'", stdout);
+	else if (!strcmp(kind, "GROUP"))
+		fputs(" -a '(__fish_complete_groups)'", stdout);
 	else if (!strcmp(kind, "DIR"))
 		fputs(" -a '(__fish_complete_directories)'", stdout);
 	else if (is_file(kind))

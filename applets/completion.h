@@ -84,6 +84,7 @@ static const char bash_body[] =
 	"\tUNIT) _zinit_offer \"$(_zinit_units)\" \"$2\" \"$3\" ;;\n"
 	"\tCOMMAND) _zinit_offer \"$(_zinit_commands)\" \"$2\" \"$3\" ;;\n"
 	"\tSIGNAL) _zinit_offer \"$(_zinit_signals \"$2\")\" \"$2\" \"$3\" ;;\n"
+	"\tGROUP) _zinit_offer \"$(compgen -g)\" \"$2\" \"$3\" ;;\n"
 	"\tDIR) _zinit_files -d \"$2\" \"$3\" ;;\n"
 	"\tFILE | PATH) _zinit_files -f \"$2\" \"$3\" ;;\n"
 	"\t*'|'*) _zinit_offer \"${1//|/$'\\n'}\" \"$2\" \"$3\" ;;\n"

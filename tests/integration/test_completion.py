@@ -131,6 +131,7 @@ def test_bash_values(lab):
     assert bash(lab, "zinit init -c ") == bash(lab, "zinit init --config=") == bash(lab, "zinit init ")
     assert "bin" in bash(lab, "zinit init ") and "a file" not in bash(lab, "zinit init ")
     assert bash(lab, "zinit check c") == ["c"]
+    assert "root" in bash(lab, "zinit init --socket-group ro") and bash(lab, "zinit start --wait=") == []
 
 
 # -- the shells themselves ---------------------------------------------------------------------
@@ -216,6 +217,7 @@ def test_fish(lab):
     assert fish("zinit status web-1 ") == fish("zinit list ") == []
     assert fish("zinit kill web-1 SIGT") == ["SIGTERM", "SIGTRAP", "SIGTSTP", "SIGTTIN", "SIGTTOU"]
     assert set(SIGNALS) <= set(fish("zinit kill web-1 "))
+    assert "root" in fish("zinit init --socket-group ro")
     assert fish("zinit completion ") == ["bash", "fish", "zsh"]
     assert "bin/" in fish("zinit init ") and "s" not in fish("zinit init ")
     del lab.env["ZINIT_SOCKET"]
