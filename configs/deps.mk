@@ -16,16 +16,24 @@ $(O)/zinit: $(DEPS_LIBS)
 yaml-flags := -DYAML_VERSION_STRING='""' -DYAML_VERSION_MAJOR=0 -DYAML_VERSION_MINOR=0 -DYAML_VERSION_PATCH=0
 deps-cc = $(CC) -std=gnu11 -D_GNU_SOURCE -DNDEBUG -w $(DEPS_CFLAGS) $(SECTIONS) $(SANFLAGS) $(CFLAGS)
 
-$(O)/deps/libyaml/%.o: $(LIBSRC)/libyaml/src/%.c $(O)/flags
-	$(call say,CC)
+# Beside a copy of the source stands our form of its private header; SKIP, SKIP_LINE, READ
+# and READ_LINE come from there.
+$(O)/deps/libyaml/%.c: $(LIBSRC)/libyaml/src/%.c $(LIBSRC)/libyaml/src/yaml_private.h configs/yaml_private.h
 	$(Q)mkdir -p $(@D)
+	$(Q)cp configs/yaml_private.h $(@D)/
+	$(Q)cp $(LIBSRC)/libyaml/src/yaml_private.h $(@D)/yaml_private_full.h
+	$(Q)sed '/^#define \(SKIP\|READ\)\(_LINE\)\?(/,/^$$/d' $< >$@
+.PRECIOUS: $(O)/deps/libyaml/%.c
+
+$(O)/deps/libyaml/%.o: $(O)/deps/libyaml/%.c $(O)/flags
+	$(call say,CC)
 	$(Q)$(deps-cc) $(yaml-flags) -c -o $@ $<
 
 $(O)/libdeps.a: $(deps-obj)
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) crsD $@ $^
 
-$(LIBSRC)/libyaml/src/%.c:
+$(LIBSRC)/libyaml/src/%.c $(LIBSRC)/libyaml/src/%.h:
 	@echo "no $@: run 'make fetch-src', or name the place of the sources with LIBSRC=DIR" >&2; exit 1
 
 else

@@ -1,6 +1,7 @@
 // GET /, /healthz and /metrics. What services there are is asked first, then
 // each of them; the page is made of the answers.
 #include "http/gateway.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,16 +25,23 @@ struct row {
 	char name[160]; // as a label, escaped
 	char state[24]; // its first word
 	bool wanted, up, measured;
-	double restarts, uptime, memory, cpu;
+	unsigned long long restarts, uptime, memory;
+	char cpu[24]; // as it came
 };
 
-static double number_of(struct span v)
+static void read_number(struct span v, char out[24])
 {
-	char text[32];
-	size_t n = v.len < sizeof(text) - 1 ? v.len : sizeof(text) - 1;
-	memcpy(text, v.at, n);
-	text[n] = '\0';
-	return strtod(text, NULL);
+	size_t n = v.len < 23 ? v.len : 23;
+	memcpy(out, v.at, n);
+	out[n] = '\0';
+}
+
+// The whole part.
+static unsigned long long number_of(struct span v)
+{
+	char text[24];
+	read_number(v, text);
+	return strtoull(text, NULL, 10);
 }
 
 // Label values escape \, " and newline; nothing else.
@@ -76,7 +84,7 @@ static void read_member(struct span key, struct span v, struct row *r)
 	else if (json_is(key, "memory_usage"))
 		r->memory = number_of(v), r->measured = true;
 	else if (json_is(key, "cpu_usage"))
-		r->cpu = number_of(v);
+		read_number(v, r->cpu);
 }
 
 static bool read_row(struct span answer, struct row *r)
@@ -108,7 +116,7 @@ static size_t read_rows(struct batch *b, struct row **rows)
 			continue;
 		if (now.measured && n && !strcmp((*rows)[n - 1].name, now.name)) {
 			(*rows)[n - 1].memory = now.memory;
-			(*rows)[n - 1].cpu = now.cpu;
+			memcpy((*rows)[n - 1].cpu, now.cpu, sizeof(now.cpu));
 			(*rows)[n - 1].measured = true;
 			continue;
 		}
@@ -177,24 +185,40 @@ static void add_services(struct buf *b, const struct row *rows, size_t n)
 		buf_printf(b, "zinit_service_wanted{service=\"%s\"} %d\n", rows[i].name, rows[i].wanted);
 	family(b, "service_restarts", "counter", "Restarts since the service was loaded.");
 	for (size_t i = 0; i < n; i++)
-		buf_printf(b, "zinit_service_restarts_total{service=\"%s\"} %.0f\n", rows[i].name, rows[i].restarts);
+		buf_printf(b, "zinit_service_restarts_total{service=\"%s\"} %llu\n", rows[i].name, rows[i].restarts);
 	family(b, "service_uptime_seconds", "gauge", "Since the service was started.");
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].uptime > 0)
 			buf_printf(
-				b, "zinit_service_uptime_seconds{service=\"%s\"} %.0f\n", rows[i].name, rows[i].uptime);
+				b, "zinit_service_uptime_seconds{service=\"%s\"} %llu\n", rows[i].name, rows[i].uptime);
 	family(b, "service_memory_bytes", "gauge", "Memory of the service's processes.");
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].measured)
 			buf_printf(
-				b, "zinit_service_memory_bytes{service=\"%s\"} %.0f\n", rows[i].name, rows[i].memory);
+				b, "zinit_service_memory_bytes{service=\"%s\"} %llu\n", rows[i].name, rows[i].memory);
 	family(b, "service_cpu_percent", "gauge", "Processor use of the service's processes.");
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].measured)
-			buf_printf(b, "zinit_service_cpu_percent{service=\"%s\"} %.2f\n", rows[i].name, rows[i].cpu);
+			buf_printf(b, "zinit_service_cpu_percent{service=\"%s\"} %s\n", rows[i].name, rows[i].cpu);
 }
 
-// Of init itself: proc(5), as the peer of our connection.
+// Of proc_pid_stat(5): utime, stime and rss, the fields 14, 15 and 24. What stands
+// before the last ')' may be anything.
+static bool read_times(const char *path, unsigned long *user, unsigned long *sys, unsigned long *rss)
+{
+	char text[1024];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n < 0 ? 0 : n] = '\0';
+	const char *at = strrchr(text, ')');
+	return at &&
+	       sscanf(at + 1, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu %*s %*s %*s %*s %*s %*s %*s %*s %lu",
+		       user, sys, rss) == 3;
+}
+
+// Of init itself, the peer of our connection.
 static void add_init(struct buf *b, int fd)
 {
 	struct ucred peer = { .pid = 0 };
@@ -203,17 +227,11 @@ static void add_init(struct buf *b, int fd)
 	unsigned long user = 0, sys = 0, rss = 0;
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)peer.pid);
-	FILE *f = peer.pid > 0 ? fopen(path, "re") : NULL;
-	bool good = f && fscanf(f,
-				 "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d "
-				 "%*d %*d %*u %*u %lu",
-				 &user, &sys, &rss) == 3;
-	if (f)
-		fclose(f);
-	if (!good)
+	if (peer.pid <= 0 || !read_times(path, &user, &sys, &rss))
 		return;
+	unsigned long ticks = user + sys, a_second = (unsigned long)sysconf(_SC_CLK_TCK);
 	family(b, "init_cpu_seconds", "counter", "Processor time of zinit itself.");
-	buf_printf(b, "zinit_init_cpu_seconds_total %.2f\n", (double)(user + sys) / (double)sysconf(_SC_CLK_TCK));
+	buf_printf(b, "zinit_init_cpu_seconds_total %lu.%02lu\n", ticks / a_second, ticks % a_second * 100 / a_second);
 	family(b, "init_memory_bytes", "gauge", "Resident memory of zinit itself.");
 	buf_printf(b, "zinit_init_memory_bytes %lu\n", rss * (unsigned long)sysconf(_SC_PAGESIZE));
 }

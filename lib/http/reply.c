@@ -30,15 +30,18 @@ static const char *status_text(int status)
 // "date: Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7), made once a second.
 static void add_date(struct http_conn *c)
 {
+	static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	struct http_server *s = c->server;
 	uint64_t now = clock_wall_ms();
 	if (!s->date[0] || now / 1000 != s->date_ms / 1000) {
 		time_t t = (time_t)(now / 1000);
 		struct tm tm;
 		s->date_ms = now;
-		if (!gmtime_r(&t, &tm) ||
-			!strftime(s->date, sizeof(s->date), "date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm))
-			s->date[0] = '\0';
+		s->date[0] = '\0';
+		if (gmtime_r(&t, &tm))
+			snprintf(s->date, sizeof(s->date), "date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n",
+				days + 3 * tm.tm_wday, tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900,
+				tm.tm_hour, tm.tm_min, tm.tm_sec);
 	}
 	buf_add_str(&c->out, s->date);
 }
