@@ -18,6 +18,7 @@ int session_open(struct session *s, const struct cli *cli)
 {
 	struct err err;
 	s->next_id = 1;
+	s->lost = false;
 	if (client_open(&s->client, socket_path(cli), &err) == 0)
 		return 0;
 	return fail("%s", err.text);
@@ -103,14 +104,13 @@ static int await(struct session *s, unsigned id, const char *waits, const char *
 	}
 }
 
-int session_call(struct session *s, const char *method, const char *params, const char *waits, const char *service)
+// The answer to the request that was sent first.
+static int finish(struct session *s, unsigned id, const char *waits, const char *service)
 {
 	struct span answer = { NULL, 0 };
-	unsigned id = s->next_id++;
 	s->result = (struct span){ NULL, 0 };
-	int rc = send_request(s, id, method, params);
-	if (rc == 0)
-		rc = await(s, id, waits, service, &answer);
+	int rc = await(s, id, waits, service, &answer);
+	s->lost = rc != 0;
 	if (rc)
 		return rc;
 	struct span error = json_member(answer, "error");
@@ -118,6 +118,13 @@ int session_call(struct session *s, const char *method, const char *params, cons
 		return print_error(s, error, service);
 	s->result = json_member(answer, "result");
 	return s->result.at ? 0 : wrong_answer(s);
+}
+
+int session_call(struct session *s, const char *method, const char *params, const char *waits, const char *service)
+{
+	unsigned id = s->next_id++;
+	int rc = send_request(s, id, method, params);
+	return rc ? rc : finish(s, id, waits, service);
 }
 
 int call_plainly(struct cli *cli, const char *method)
@@ -272,7 +279,7 @@ static void print_warnings(struct span warnings, const char *name)
 	}
 }
 
-static int call_for(struct session *s, const char *name, const char *method, const char *more, const char *waits)
+static int send_name(struct session *s, const char *name, const char *method, const char *more)
 {
 	struct buf params = BUF_INIT;
 	buf_add_char(&params, '[');
@@ -280,24 +287,62 @@ static int call_for(struct session *s, const char *name, const char *method, con
 	buf_add_str(&params, more);
 	buf_add_char(&params, ']');
 	const char *text = buf_text(&params);
-	int rc = text ? session_call(s, method, text, waits, name) : fail("out of memory");
-	if (rc == 0)
-		print_warnings(json_member(s->result, "warnings"), name);
+	int rc = text ? send_request(s, s->next_id++, method, text) : fail("out of memory");
 	buf_release(&params);
 	return rc;
 }
 
+enum { AT_ONCE = 16, FIRST_ID = 1 };
+
+static int ask(struct session *s, const struct cli *cli, const char *name, const char *method, const char *more)
+{
+	if (session_open(s, cli))
+		return 1;
+	int rc = send_name(s, name, method, more);
+	if (rc)
+		session_close(s);
+	return rc;
+}
+
+static int answer(struct session *s, const char *name, const char *waits)
+{
+	int rc = finish(s, FIRST_ID, waits, name);
+	if (rc == 0)
+		print_warnings(json_member(s->result, "warnings"), name);
+	return rc;
+}
+
+// Each on a connection of its own: those who wait do not wait for each other.
+// False when the daemon cannot be asked any more.
+static bool call_some(
+	struct cli *cli, char **names, int n, const char *method, const char *more, const char *waits, int *rc)
+{
+	struct session s[AT_ONCE];
+	int sent = 0;
+	while (sent < n && ask(&s[sent], cli, names[sent], method, more) == 0)
+		sent++;
+	bool lost = sent < n;
+	for (int i = 0; i < sent; i++) {
+		if (!lost)
+			*rc |= answer(&s[i], names[i], waits);
+		lost = lost || s[i].lost;
+		session_close(&s[i]);
+	}
+	*rc |= lost;
+	return !lost;
+}
+
 int for_each_service(struct cli *cli, const char *method, const char *more, const char *waits)
 {
-	struct session s;
+	int rc = 0, n = 1;
 	if (!cli->argc)
 		return usage_error(cli, "the name of a service is missing");
-	if (session_open(&s, cli))
-		return 1;
-	int rc = 0;
-	for (int i = 0; i < cli->argc; i++)
-		rc |= call_for(&s, cli->argv[i], method, more, waits);
-	session_close(&s);
+	for (int i = 0; i < cli->argc; i += n) {
+		if (waits)
+			n = cli->argc - i < AT_ONCE ? cli->argc - i : AT_ONCE;
+		if (!call_some(cli, cli->argv + i, n, method, more, waits, &rc))
+			break;
+	}
 	return rc;
 }
 

@@ -9,6 +9,7 @@ enum { NO_LIMIT = -1, ANSWER_MS = 5000 };
 struct session {
 	struct client client;
 	unsigned next_id;
+	bool lost; // no answer came: nothing more to be asked
 	struct span result; // of the last call, as it came; valid until the next one
 };
 
@@ -37,7 +38,8 @@ int session_follow(struct session *s, bool follow, void (*print)(struct span res
 // to be freed.
 char *json_strings(const char *first, ...);
 
-// For a command of the form NAME...: one call for each, all are tried. `more` is
+// For a command of the form NAME...: one call for each, all are tried; those that
+// may take long (waits is not NULL) at the same time. `more` is
 // appended to the name in params (",false") or "".
 int for_each_service(struct cli *cli, const char *method, const char *more, const char *waits);
 

@@ -64,6 +64,9 @@ static int run(struct cli *cli)
 {
 	struct session s;
 	unsigned long long lines;
+	if (cli_flag(cli, 's') && cli->argc && strchr("./", cli->argv[0][0]))
+		return usage_error(
+			cli, "'%s' is no service (-s means --snapshot here, the socket is --socket)", cli->argv[0]);
 	if (cli->argc > 1)
 		return usage_error(cli, "unexpected argument '%s'", cli->argv[1]);
 	if (cli_number(cli, 'n', UINT64_MAX, &lines) < 0)

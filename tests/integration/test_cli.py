@@ -15,7 +15,7 @@ SLEEP = "sleep 1000"
 COMMANDS = [["list"], [], ["status", "a"], ["start", "a"], ["stop", "a"], ["restart", "a"], ["monitor", "a"], ["forget", "a"],
             ["kill", "a"], ["log"], ["log", "-s"], ["log", "a"], ["log", "-s", "a"], ["list", "-l"], ["list", "--json"],
             ["status", "a", "--json"], ["start", "--wait", "a"], ["stop", "--no-wait", "a"], ["stats", "a"],
-            ["get", "a"], ["delete", "a"], ["events"], ["events", "--json", "a"]]
+            ["get", "a"], ["delete", "a"], ["events"], ["events", "--json", "a"], ["stop", "a", "b", "c"], ["monitor", "a", "b", "c"]]
 
 
 def named(command):
@@ -71,6 +71,7 @@ def test_usage_errors(arguments, words):
     (["lsit"], "did you mean 'list'?"), (["stauts", "a"], "did you mean 'status'?"), (["list", "--jsno"], "did you mean '--json'?"),
     (["list", "--na"], "did you mean '--names'?"), (["stop", "--nowait", "a"], "did you mean '--no-wait'?"),
     (["list", "-L"], "did you mean '-l'?"), (["status", "-x"], "stands behind '--'"), (["kill", "a", "-HUP"], "stands behind '--'"),
+    (["log", "-s", "/run/zinit.sock", "web"], "the socket is --socket"), (["log", "-s", "/run/zinit.sock"], "the socket is --socket"),
     (["kill", "HUP", "web"], "did you mean 'zinit kill web HUP'?"), (["--hlep"], "did you mean '--help'?"),
     (["--instal", "x"], "did you mean '--install'?")], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_hints(arguments, hint):
@@ -580,6 +581,28 @@ def test_several_names_at_once(daemon):
     assert daemon.list() == {}
     daemon.ok("monitor", "a", "b", "c")
     daemon.wait_all()
+
+
+def test_several_names_do_not_wait_for_each_other(daemon):
+    """a ends only when b has been told to; b is up only when a is."""
+    told = daemon.path("told")
+    daemon.service("a", sh(f"trap 'until test -e {told}; do sleep 0.05; done; exit 0' TERM; sleep 1000 & while :; do wait; done"),
+                   shutdown_timeout=100)
+    daemon.service("b", sh(f"trap 'touch {told}; exit 0' TERM; sleep 1000 & while :; do wait; done"), after=["a"])
+    daemon.start()
+    daemon.wait_all()
+    assert daemon.ok("stop", "a", "b") == ""
+    assert daemon.list() == {"a": "Success", "b": "Success"}
+    os.unlink(told)
+    assert daemon.ok("start", "--wait=60", "b", "a") == ""
+    assert daemon.list() == {"a": "Running", "b": "Running"}
+    done = daemon.cli("stop", *["b", "nosuch", "a"] * 20)
+    assert done.code == 1 and done.err.count("\n") == 20 and set(daemon.list().values()) == {"Success"}
+
+
+def test_a_daemon_that_is_gone_is_told_once(daemon):
+    is_error(daemon.cli("stop", "a", "b", "c"), "cannot connect")
+    is_error(daemon.cli("monitor", "a", "b", "c"), "cannot connect")
 
 
 def test_one_bad_name_among_several_does_not_keep_the_others(daemon):
