@@ -54,6 +54,8 @@ for purpose; do
 		need "python_has 'pytest, xdist'" "python3-pytest python3-pytest-xdist" "py3-pytest py3-pytest-xdist" \
 			"python3-pytest python3-pytest-xdist"
 		need "command -v unshare && command -v nsenter" util-linux util-linux util-linux
+		want "command -v socat" socat socat socat
+		want "command -v nc" netcat-openbsd netcat-openbsd nmap-ncat
 		want "command -v zsh" zsh zsh zsh
 		want "command -v fish" fish fish fish
 		want "command -v mandoc" mandoc mandoc mandoc
