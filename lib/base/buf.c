@@ -45,9 +45,15 @@ int buf_reserve(struct buf *b, size_t n)
 	return 0;
 }
 
+// Most adds find room: that is looked at first.
+static bool has_room(const struct buf *b, size_t n)
+{
+	return n <= b->cap - b->len && !b->failed;
+}
+
 int buf_add(struct buf *b, const void *bytes, size_t n)
 {
-	if (buf_reserve(b, n) < 0)
+	if (!has_room(b, n) && buf_reserve(b, n) < 0)
 		return -1;
 	if (n)
 		memcpy(b->data + b->len, bytes, n);
@@ -62,7 +68,10 @@ int buf_add_str(struct buf *b, const char *text)
 
 int buf_add_char(struct buf *b, char c)
 {
-	return buf_add(b, &c, 1);
+	if (!has_room(b, 1) && buf_reserve(b, 1) < 0)
+		return -1;
+	b->data[b->len++] = c;
+	return 0;
 }
 
 int buf_printf(struct buf *b, const char *fmt, ...)

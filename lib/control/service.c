@@ -29,11 +29,12 @@ static void add_state(struct buf *b, const struct service *s)
 	json_add_str(b, state, strlen(state));
 }
 
+// A name of ours: nothing in it needs an escape.
 static void add_member(struct buf *b, const char *name)
 {
-	buf_add_char(b, ',');
-	json_add_str(b, name, strlen(name));
-	buf_add_char(b, ':');
+	buf_add_str(b, ",\"");
+	buf_add_str(b, name);
+	buf_add_str(b, "\":");
 }
 
 static void add_name(struct buf *b, const struct service *s)

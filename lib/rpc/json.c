@@ -109,10 +109,20 @@ static size_t utf8_len(const char *text, const char *end)
 	return n;
 }
 
+// Stands for itself in a string, and is most of what there is.
+static bool is_simple(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
 static bool string(struct check *c)
 {
 	for (c->p++; c->p < c->end;) {
 		unsigned char ch = (unsigned char)*c->p;
+		if (is_simple(ch)) {
+			c->p++;
+			continue;
+		}
 		if (ch == '"') {
 			c->p++;
 			return true;
@@ -413,6 +423,10 @@ static int add_string(struct buf *b, const char *text, size_t len, bool keep_byt
 	buf_add_char(b, '"');
 	while (text < end) {
 		unsigned char c = (unsigned char)*text;
+		if (is_simple(c)) {
+			text++;
+			continue;
+		}
 		size_t n = c < 0x20 || c == '"' || c == '\\' ? 0 : utf8_len(text, end);
 		if (n) {
 			text += n;
