@@ -64,7 +64,7 @@ static int run(struct cli *cli)
 {
 	struct session s;
 	unsigned long long lines;
-	if (cli_flag(cli, 's') && cli->argc && strchr("./", cli->argv[0][0]))
+	if (cli_flag(cli, 's') && cli->argc && (cli->argv[0][0] == '/' || cli->argv[0][0] == '.'))
 		return usage_error(
 			cli, "'%s' is no service (-s means --snapshot here, the socket is --socket)", cli->argv[0]);
 	if (cli->argc > 1)
