@@ -152,9 +152,17 @@ include tests/tests.mk
 
 PREFIX ?= /usr
 DESTDIR ?=
+# What the program prints itself; nothing where it does not run here, or lacks that.
+put = -@to='$(DESTDIR)$(PREFIX)/share/$(2)'; if $(O)/zinit $(1) >$(O)/printed 2>/dev/null; then \
+	echo "install $$to"; install -d "$${to%/*}" && install -m 644 $(O)/printed "$$to"; fi
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 $(O)/zinit $(DESTDIR)$(PREFIX)/sbin/zinit
+	$(call put,help --man,man/man8/zinit.8)
+	$(call put,completion bash,bash-completion/completions/zinit)
+	$(call put,completion zsh,zsh/site-functions/_zinit)
+	$(call put,completion fish,fish/vendor_completions.d/zinit.fish)
 
 demo:
 	$(Q)sh configs/install-deps.sh build

@@ -107,6 +107,14 @@ static void print_signals(const char *between)
 		printf("%s%s", sig > 1 ? between : "", signame_text(sig, name) + strlen("SIG"));
 }
 
+// The names that `zinit --install` makes, but for those that other programs have too.
+static void print_links(void)
+{
+	printf(" zinit zinitctl");
+	for (size_t i = 0; applets[i]; i++)
+		printf(" zinit-%s", applets[i]->name);
+}
+
 // ---- bash ----
 
 static void bash_row(const struct applet *a)
@@ -144,8 +152,7 @@ static void bash(void)
 	printf("\n}\n\n_zinit_units() {\n\tlocal file\n\tfor file in " CONFIG_CONFIG_DIR "/*.y{a,}ml; do\n"
 	       "\t\tfile=${file##*/}\n\t\tprintf '%%s\\n' \"${file%%.*}\"\n\tdone\n}\n\ncomplete -F _zinit zinit "
 	       "zinitctl");
-	for (size_t i = 0; applets[i]; i++)
-		printf(" zinit-%s", applets[i]->name);
+	print_links();
 	putchar('\n');
 }
 
@@ -219,6 +226,8 @@ static void zsh_row(const struct applet *a)
 
 static void zsh(void)
 {
+	printf("#compdef");
+	print_links();
 	fputs(zsh_head, stdout);
 	zsh_row(NULL);
 	for (size_t i = 0; applets[i]; i++)
@@ -239,9 +248,8 @@ static void zsh(void)
 	printf(")\n\t[[ $PREFIX == SIG* ]] && prefix=SIG\n\t_wanted signals expl signal compadd - $prefix$^names\n}\n\n"
 	       "_zinit_units() {\n\tlocal -a names expl\n\tnames=(" CONFIG_CONFIG_DIR "/*.(yaml|yml)(N:t:r))\n"
 	       "\t_wanted services expl service compadd -a names\n}\n\nif [[ $funcstack[1] == _zinit ]]; then\n"
-	       "\t_zinit \"$@\"\nelse\n\tcompdef _zinit zinit zinitctl");
-	for (size_t i = 0; applets[i]; i++)
-		printf(" zinit-%s", applets[i]->name);
+	       "\t_zinit \"$@\"\nelse\n\tcompdef _zinit");
+	print_links();
 	printf("\nfi\n");
 }
 

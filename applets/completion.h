@@ -160,7 +160,7 @@ static const char bash_body[] =
 	"}\n";
 
 // _zinit_row() begins; the arguments of _arguments for each command follow.
-static const char zsh_head[] = "#compdef zinit zinitctl\n"
+static const char zsh_head[] = "\n"
 			       "# Completion of zinit in zsh. Use: source <(zinit completion zsh)\n"
 			       "# or make it the file _zinit in a folder of $fpath.\n"
 			       "\n"

@@ -178,14 +178,18 @@ SHELLS = {
     "zsh": (["zsh", "-f", "-i"],
             "PS1='> ' PS2= RPS1=; unsetopt beep zle_bracketed_paste; unset zle_bracketed_paste; autoload -Uz compinit; compinit -D -u\n"
             "source <(zinit completion zsh)\nzinit() {{ printf '<%s>' \"$@\"; echo . }}; zinit-start() {{ zinit \"$@\" }}\n"),
+    "zsh-file": (["zsh", "-f", "-i"],
+            "PS1='> ' PS2= RPS1=; unsetopt beep zle_bracketed_paste; unset zle_bracketed_paste; mkdir f; zinit completion zsh > f/_zinit; fpath=(f $fpath)\n"
+            "autoload -Uz compinit; compinit -D -u\n"
+            "zinit() {{ printf '<%s>' \"$@\"; echo . }}; zinit-start() {{ zinit \"$@\" }}\n"),
 }
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_typed_at_a_terminal(lab, shell):
-    if not shutil.which(shell):
-        pytest.skip(f"there is no {shell} here")
     argv, setup = SHELLS[shell]
+    if not shutil.which(argv[0]):
+        pytest.skip(f"there is no {argv[0]} here")
     terminal = Terminal(argv, lab.env, lab.dir)
     try:
         terminal.type(setup.format() + "echo rea''dy\n")
