@@ -107,6 +107,7 @@ objs-$(CONFIG_CLIENT) += applets/call.o
 not-y := $(if $(CONFIG_PID1),lib/pid1/none.c,lib/pid1/boot.c lib/pid1/power.c)
 not-y += lib/control/discover$(if $(CONFIG_DISCOVER),_none).c lib/control/file$(if $(CONFIG_FILES),_none).c
 not-y += lib/control/stats$(if $(CONFIG_STATS),_none).c lib/control/events$(if $(CONFIG_EVENTS),_none).c
+not-y += lib/control/http$(if $(CONFIG_APPLET_PROXY),_none).c
 not-y += lib/http/tls_$(if $(CONFIG_TLS),none,mbed).c $(if $(CONFIG_HTTP),,$(filter lib/http/%,$(lib-all)))
 not-y += $(if $(filter 1,$(STATIC)),,lib/base/small_stdio.c)
 lib-src := $(filter-out $(not-y),$(lib-all))

@@ -25,6 +25,7 @@ enum {
 	OPT_MACHINE,
 	OPT_NO_CGROUPS,
 	OPT_GROUP,
+	OPT_HTTP_TOKENS,
 	DEFAULT_LINES = 2000,
 	LISTEN_AGAIN_MS = 5000
 };
@@ -36,6 +37,8 @@ APPLET(init, "[DIR]", "start the services of a folder and keep them running") = 
 	{ OPT_MACHINE, "machine", NULL, "as process 1: mount, power off and reboot as a machine's init does" },
 	{ OPT_NO_CGROUPS, "no-cgroups", NULL, "know the processes of `kill: tree` services by /proc alone" },
 	{ OPT_GROUP, "socket-group", "GROUP", "let this group use the control socket too (mode 0660)" },
+	{ OPT_HTTP_TOKENS, "http-token-file", "FILE",
+		"tokens of the HTTP server; without, it serves only this machine" },
 	{ 0, NULL, NULL, NULL },
 };
 //config: select SERVER
@@ -256,6 +259,7 @@ static int start(const struct super_options *o, struct err *err)
 	d.super.on_halted = halted;
 	rpc_server_init(&d.server, &d.loop, NULL);
 	control_init(&d.control, &d.server, &d.super);
+	d.control.http_token_file = cli_value(d.cli, OPT_HTTP_TOKENS);
 	return listen_or_wait(!o->container, err);
 }
 

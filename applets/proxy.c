@@ -32,6 +32,7 @@ enum {
 	OPT_TLS_CA,
 	OPT_TLS_SELF_SIGNED,
 	END_MS = 5000, // for requests in flight, after a signal
+	HELPER_END_MS = 1000, // init is waiting
 	DESCRIPTORS = 1024,
 };
 
@@ -62,6 +63,7 @@ struct proxy {
 	const char *unix_path; // ours, to be removed
 	bool network; // somebody else than this machine can connect
 	bool tls;
+	bool helper; // of init: it said what there is to say
 };
 
 static struct proxy p;
@@ -78,7 +80,8 @@ static int add_listener(int fd, const char *name)
 	p.network = p.network || (!is_unix && !net_is_loopback(&a));
 	if (http_server_listen(&p.gateway.server, fd) < 0)
 		return fail("cannot listen on %s: %s", name, strerror(errno));
-	printf("HTTP/RPC server started at %s\n", is_unix ? name : net_text(&a, text));
+	if (!p.helper)
+		printf("HTTP/RPC server started at %s\n", is_unix ? name : net_text(&a, text));
 	return 0;
 }
 
@@ -302,7 +305,7 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *si)
 		return;
 	}
 	s->idle = quit;
-	timer_set(&p.loop, &p.end, s->stopping ? 0 : END_MS);
+	timer_set(&p.loop, &p.end, s->stopping ? 0 : p.helper ? HELPER_END_MS : END_MS);
 	http_server_stop(s);
 	if (!s->nconns)
 		loop_quit(&p.loop);
@@ -357,19 +360,19 @@ static int check_init(const struct cli *cli)
 
 static int run(struct cli *cli)
 {
-	bool helper = cli_value(cli, OPT_FD) || cli_value(cli, OPT_CONNECTION_FD);
+	p.helper = cli_value(cli, OPT_FD) || cli_value(cli, OPT_CONNECTION_FD);
 	if (cli->argc)
 		return usage_error(cli, "unexpected argument '%s'", cli->argv[0]);
 	if (cli->debug)
 		log_set_level(LOG_DEBUG);
 	p.cli = cli;
 	set_limits();
-	if ((!helper && check_init(cli)) || start_loop() || set_access(cli) || set_tls(cli) || listen_all(cli) ||
+	if ((!p.helper && check_init(cli)) || start_loop() || set_access(cli) || set_tls(cli) || listen_all(cli) ||
 		check_network(cli))
 		return 1;
 	if (cli_value(cli, OPT_CONNECTION_FD))
 		p.gateway.server.idle = quit;
-	if (helper)
+	if (p.helper)
 		give_up_privileges();
 	if (finish_output())
 		return 1;

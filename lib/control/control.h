@@ -5,9 +5,23 @@
 // file.c     service files: create, delete, get   system.c  the end of everything
 // stream.c   log lines                            events.c  changes of state
 // text.c     the line protocol                    discover.c  the document of the API
+// http.c     processes that speak HTTP for init
 #pragma once
 #include "rpc/server.h"
 #include "svc/super.h"
+
+enum { HTTP_HELPERS_MAX = 8 };
+enum http_helper_kind { HTTP_HELPER_NONE, HTTP_HELPER_SERVER, HTTP_HELPER_CONNECTION };
+
+// A process that speaks HTTP: the one server, or for one client of the control socket.
+struct http_helper {
+	struct helper helper;
+	struct control *control;
+	enum http_helper_kind kind;
+	bool asked; // to end
+	pid_t pid;
+	struct timer kill;
+};
 
 struct control {
 	struct super *super;
@@ -20,6 +34,8 @@ struct control {
 	struct work changes; // new events
 	uint64_t next_id; // of a subscription
 	size_t njobs; // of file.c, that are under way
+	struct http_helper http[HTTP_HELPERS_MAX];
+	const char *http_token_file; // NULL: only this machine is served
 };
 
 // Fills the tables of methods and verbs into the server and connects the news
@@ -37,6 +53,7 @@ void control_init(struct control *c, struct rpc_server *s, struct super *u);
 void stream_init(struct control *c);
 void events_init(struct control *c);
 void text_init(struct rpc_server *s);
+void http_init(struct control *c);
 
 // What the line protocol has and the methods have not.
 void service_brief(struct rpc_call *c, const char *name); // a status of the five old members, sorted

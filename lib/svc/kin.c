@@ -107,7 +107,7 @@ static void mark_session_of_living(struct super *u, struct proc *p)
 	struct tracked *t = run_tracked(u, p->sid);
 	if (!t)
 		t = run_tracked(u, p->pgrp);
-	if (!t)
+	if (!t || t->role == ROLE_HELPER)
 		return;
 	struct service *s = t->role == ROLE_LEADER ? container_of(t, struct service, leader)
 						   : container_of(t, struct service, test);

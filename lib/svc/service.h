@@ -67,13 +67,19 @@ struct record {
 	uint64_t started_wall_ms;
 };
 
-enum { ROLE_LEADER, ROLE_TEST };
+enum { ROLE_LEADER, ROLE_TEST, ROLE_HELPER };
 
 // A child that init waits for by number.
 struct tracked {
 	struct tracked *next; // in its hash bucket
 	pid_t pid; // 0 = none
 	uint8_t role;
+};
+
+// A child of init that is no service; see super_add_helper().
+struct helper {
+	struct tracked tracked;
+	void (*ended)(struct helper *h, struct exit_status how);
 };
 
 // One output pipe of a service, read into the ring.

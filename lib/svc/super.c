@@ -265,9 +265,14 @@ static void note_exit(void *ctx, pid_t pid, struct exit_status how)
 	struct tracked *t = run_tracked(u, pid);
 	if (!t)
 		return;
+	run_untrack(u, t);
+	if (t->role == ROLE_HELPER) {
+		struct helper *h = container_of(t, struct helper, tracked);
+		h->ended(h, how);
+		return;
+	}
 	struct service *s = t->role == ROLE_LEADER ? container_of(t, struct service, leader)
 						   : container_of(t, struct service, test);
-	run_untrack(u, t);
 	s->reap_ticks = tree_now();
 	if (t->role == ROLE_TEST) {
 		s->test_gone = true;
@@ -314,6 +319,12 @@ static void leader_exit(struct service *s)
 	svc_event(s, EV_EXIT);
 	if (!asked && (failed || !s->def->oneshot))
 		essential_ended(s, s->rec.how.signaled ? 128 + s->rec.how.value : s->rec.how.value);
+}
+
+void super_add_helper(struct super *u, struct helper *h, pid_t pid)
+{
+	h->tracked.role = ROLE_HELPER;
+	run_track(u, &h->tracked, pid);
 }
 
 void super_reap(struct super *u)

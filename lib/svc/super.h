@@ -123,6 +123,9 @@ int super_kill(struct service *s, int sig, struct err *err);
 // Ends every service in order, then what else is left, then calls on_halted.
 // A second call only changes the mode of a HALT_STOP.
 void super_shutdown(struct super *u, enum halt_mode mode);
+// A child that belongs to no service: h->ended is called when it has ended. The
+// end of a shutdown ends it too.
+void super_add_helper(struct super *u, struct helper *h, pid_t pid);
 // After SIGCHLD.
 void super_reap(struct super *u);
 

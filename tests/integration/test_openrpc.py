@@ -181,6 +181,8 @@ def test_its_examples_are_true(world, name, example, how):
         if name in BY_HAND:
             method = name.replace("unsubscribe", "subscribe")
             params["subscription"] = line.ask({"jsonrpc": "2.0", "id": 0, "method": method})["result"]
+        if name == "system_stop_http_server":
+            line.ask({"jsonrpc": "2.0", "id": 0, "method": "system_start_http_server", "params": ["127.0.0.1:0"]})
         if how == "by position":
             order = [param["name"] for param in METHODS[name]["params"]]
             count = max([order.index(param) + 1 for param in params], default=0)
@@ -194,7 +196,7 @@ def test_its_examples_are_true(world, name, example, how):
         assert answer["result"] == SPEC
     else:
         same(answer["result"], result)
-    if name.startswith("system_"):
+    if name in ("system_shutdown", "system_reboot"):
         assert world.wait_exit() == 0
 
 
@@ -216,13 +218,14 @@ def test_each_error_is_given_and_has_its_data(world):
              ("service_create", ["new", {"exec": "true"}]), ("service_create", ["c", {}]), ("service_get", ["nope"]),
              ("service_delete", ["nope"]), ("service_get", ["bad"]), ("service_get", ["dir"]), ("service_delete", ["dir"]),
              ("service_stats", ["nope"]), ("service_stats", ["prepare"]), ("service_create", ["unwritable", {"exec": "true"}]), ("service_forget", ["web"]), ("service_kill", ["prepare", "HUP"]),
-             ("service_kill", ["web", "SIGNO"])]
+             ("service_kill", ["web", "SIGNO"]), ("system_start_http_server", ["nonsense"]), ("system_stop_http_server", [])]
     calls = [(name, params, world.failure(name, params)) for name, params in calls]
     world.write("web.yaml", "exec: [\n")
     calls += [("service_restart", ["web"], world.failure("service_restart", ["web"]))]
     with Line(world) as line:
         line.ask({"jsonrpc": "2.0", "id": 1, "method": "system_shutdown"})
-        for name, params in (("service_start", ["old"]), ("service_restart", ["old"]), ("service_monitor", ["new"])):
+        for name, params in (("service_start", ["old"]), ("service_restart", ["old"]), ("service_monitor", ["new"]),
+                             ("system_start_http_server", ["127.0.0.1:0"])):
             error = line.ask({"jsonrpc": "2.0", "id": 2, "method": name, "params": params})["error"]
             calls += [(name, params, type("Error", (), error))]
     os.kill(world.outer(world.status("slow")["pid"]), SIGKILL)
@@ -238,7 +241,8 @@ def test_each_error_is_given_and_has_its_data(world):
         if code_name == "InvalidSignal":
             assert error.data["signal"] == params[1] and "service" not in error.data
         else:
-            assert error.data["service"] == params[0] and "signal" not in error.data
+            assert error.data["service"] == (None if name.startswith("system_") else params[0])
+            assert "signal" not in error.data
         lacks = re.search(rf"^\| {error.code} \| `{code_name}` \|.*\| (.*)\|$", API, re.M)[1]
         lacks = {"cause_chain", "retryable"} if of_file else set(re.findall(r"`(\w+)`", lacks))
         assert {"cause_chain", "retryable"} - set(error.data) in (lacks, lacks - {"cause_chain"})

@@ -1,0 +1,27 @@
+// Without the proxy nobody here speaks HTTP.
+#include "control/control.h"
+
+static void refuse(struct rpc_call *c, const char *action)
+{
+	struct err err;
+	c->action = action;
+	err_set(&err, ERR_INTERNAL, "this zinit is built without its HTTP server");
+	rpc_fail(c, &err, NULL);
+}
+
+void system_start_http_server(struct rpc_call *c, const struct param *p)
+{
+	(void)p;
+	refuse(c, "starting http server");
+}
+
+void system_stop_http_server(struct rpc_call *c, const struct param *p)
+{
+	(void)p;
+	refuse(c, "stopping http server");
+}
+
+void http_init(struct control *k)
+{
+	(void)k;
+}
