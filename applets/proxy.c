@@ -73,15 +73,12 @@ static struct proxy p;
 static int add_listener(int fd, const char *name)
 {
 	union net_address a;
-	char text[NET_TEXT_MAX];
 	if (net_own(fd, &a) < 0)
 		return fail("cannot use descriptor %d: %s", fd, strerror(errno));
 	bool is_unix = a.any.sa_family == AF_UNIX;
 	p.network = p.network || (!is_unix && !net_is_loopback(&a));
 	if (http_server_listen(&p.gateway.server, fd) < 0)
 		return fail("cannot listen on %s: %s", name, strerror(errno));
-	if (!p.helper)
-		printf("HTTP/RPC server started at %s\n", is_unix ? name : net_text(&a, text));
 	return 0;
 }
 
@@ -214,9 +211,26 @@ static int check_network(const struct cli *cli)
 		return fail(
 			"others than this machine can reach this address: give --token-file FILE, or --tls-client-ca "
 			"FILE, or, if everybody may control this machine, --insecure");
+	a->any_user = cli_flag(cli, OPT_ANY_USER) || certificates || (p.network && insecure);
+	return 0;
+}
+
+static int announce(void)
+{
+	const struct access *a = &p.gateway.access;
+	char text[NET_TEXT_MAX];
+	union net_address own;
+	for (size_t i = 0; i < p.gateway.server.nlisteners && !p.helper; i++) {
+		net_own(p.gateway.server.listeners[i].source.fd, &own);
+		printf("HTTP/RPC server started at %s\n",
+			own.any.sa_family == AF_UNIX ? p.unix_path : net_text(&own, text));
+	}
+	if (finish_output())
+		return 1;
 	if (p.network && a->token_file && !p.tls)
 		log_warn("http: tokens go over the network in clear; see --tls-cert");
-	a->any_user = cli_flag(cli, OPT_ANY_USER) || certificates || (p.network && insecure);
+	if (a->tokens_public)
+		log_warn("http: every user of this machine can read the tokens in %s", a->token_file);
 	return 0;
 }
 
@@ -374,7 +388,7 @@ static int run(struct cli *cli)
 		p.gateway.server.idle = quit;
 	if (p.helper)
 		give_up_privileges();
-	if (finish_output())
+	if (announce())
 		return 1;
 	loop_run(&p.loop);
 	if (p.unix_path)

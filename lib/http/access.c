@@ -1,5 +1,4 @@
 #include "http/access.h"
-#include "base/log.h"
 #include "http/digest.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -81,7 +80,7 @@ void access_release(struct access *a)
 
 // ---- tokens ----
 
-static int read_all(const char *path, struct buf *b, struct err *err)
+static int read_all(const char *path, struct buf *b, bool *is_public, struct err *err)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -91,8 +90,7 @@ static int read_all(const char *path, struct buf *b, struct err *err)
 			close(fd);
 		return err_set(err, ERR_INTERNAL, "cannot read the tokens in %s: %s", path, strerror(why));
 	}
-	if (st.st_mode & S_IROTH)
-		log_warn("http: every user of this machine can read the tokens in %s", path);
+	*is_public = st.st_mode & S_IROTH;
 	ssize_t n;
 	while (b->len < TOKEN_FILE_MAX && (n = read(fd, b->data + b->len, TOKEN_FILE_MAX - b->len)) > 0)
 		b->len += (size_t)n;
@@ -122,7 +120,7 @@ int access_read_tokens(struct access *a, struct err *err)
 	struct buf text = { .max = TOKEN_FILE_MAX }, tokens = { .max = TOKEN_FILE_MAX };
 	const char *line;
 	size_t at = 0, len;
-	int rc = read_all(a->token_file, &text, err);
+	int rc = read_all(a->token_file, &text, &a->tokens_public, err);
 	while (rc == 0 && next_line(&text, &at, &line, &len)) {
 		if (!len || *line == '#')
 			continue;

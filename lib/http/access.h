@@ -25,6 +25,7 @@ struct access {
 	bool any_user; // who is at the other end does not count
 	const char *token_file; // NULL: none wanted
 	struct buf tokens; // one a line
+	bool tokens_public; // every user of this machine can read the file
 };
 
 // Room for `hosts` and `origins` names. 0, or -1 without memory.

@@ -436,8 +436,7 @@ static void want(struct http_conn *c)
 static void settle(struct http_conn *c)
 {
 	bool quiet = !c->inflight && !http_unsent(c);
-	if (c->phase != HTTP_LINGER && quiet && c->eof && !c->ws && (c->in.len || c->head_len) && !c->bad &&
-		!c->closing) {
+	if (c->phase != HTTP_LINGER && quiet && c->eof && c->head_len && !c->bad && !c->closing) {
 		c->bad = 400; // it ended in the middle of a request
 		http_conn_touch(c);
 		return;

@@ -284,7 +284,8 @@ int http_head_parse(struct http_head *h, const char *data, size_t len)
 		if (c == '\r' && h->scan + 1u == end)
 			break;
 		if (c != '\r') {
-			if (!is_text(c))
+			bool first = h->scan == h->line && !h->target.at;
+			if (first ? !is_tchar(c) : !is_text(c))
 				return refuse(h, 400);
 			h->scan++;
 			continue;

@@ -28,7 +28,7 @@ static const char *status_text(int status)
 }
 
 // "date: Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7), made once a second.
-static void add_date(struct http_conn *c)
+void http_add_date(struct http_conn *c)
 {
 	static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	struct http_server *s = c->server;
@@ -68,7 +68,7 @@ struct buf *http_reply_begin(struct http_conn *c, int status, const char *header
 	buf_add_str(b, "content-length: ");
 	buf_add_u64(b, len);
 	buf_add(b, "\r\n", 2);
-	add_date(c);
+	http_add_date(c);
 	buf_add(b, "\r\n", 2);
 	return b;
 }

@@ -186,6 +186,7 @@ source_fn http_conn_ready;
 timer_fn http_conn_timer;
 work_fn http_flush_all;
 ssize_t http_conn_read(struct http_conn *c, void *data, size_t len);
+void http_add_date(struct http_conn *c); // a header line
 bool http_conn_flush(struct http_conn *c); // false: the peer has gone
 void http_conn_linger(struct http_conn *c);
 size_t http_ws_take(struct http_conn *c, char *data, size_t len);

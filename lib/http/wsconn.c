@@ -22,6 +22,7 @@ static void send_101(struct http_conn *c, const char *accept)
 	buf_add(&c->out, accept, WS_ACCEPT_LEN);
 	buf_add_str(&c->out, "\r\n");
 	buf_add_str(&c->out, h->ws_headers ? h->ws_headers(c) : "");
+	http_add_date(c);
 	buf_add_str(&c->out, "\r\n");
 	http_conn_touch(c);
 }
