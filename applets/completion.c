@@ -150,8 +150,7 @@ static void bash(void)
 	       "\tprintf \"$prefix%%s\\n\" ");
 	print_signals(" ");
 	printf("\n}\n\n_zinit_units() {\n\tlocal file\n\tfor file in " CONFIG_CONFIG_DIR "/*.y{a,}ml; do\n"
-	       "\t\tfile=${file##*/}\n\t\tprintf '%%s\\n' \"${file%%.*}\"\n\tdone\n}\n\ncomplete -F _zinit zinit "
-	       "zinitctl");
+	       "\t\tfile=${file##*/}\n\t\tprintf '%%s\\n' \"${file%%.*}\"\n\tdone\n}\n\ncomplete -F _zinit");
 	print_links();
 	putchar('\n');
 }

@@ -289,11 +289,31 @@ static void changed(struct watcher *watcher, struct service *s)
 	}
 }
 
+// What it waits for in the first place, or NULL.
+static const char *first_blocker(const struct service *s)
+{
+	for (size_t i = 0; i < s->def->nedges; i++) {
+		const struct node *n = s->def->edges[i].to;
+		if (!n->svc || !n->svc->satisfied)
+			return n->name;
+	}
+	return NULL;
+}
+
 static void too_late(struct timer *t)
 {
 	struct waiting *w = container_of(t, struct waiting, limit);
+	const struct service *s = super_find(w->super, w->name);
+	const char *blocker = s && s->rec.word == WORD_BLOCKED ? first_blocker(s) : NULL;
+	const char *why = blocker ? blocker : s && s->reason ? s->reason : NULL;
+	char state[SVC_STATE_MAX] = "";
 	struct err err;
-	err_set(&err, ERR_INTERNAL, "service '%s' did not come up in time", w->name);
+	err_set(&err, ERR_INTERNAL, "service '%s' did not come up in time: %s%s%s", w->name,
+		s ? service_state(s, state) : "forgotten",
+		blocker ? ", waits for "
+		: why   ? ", "
+			: "",
+		why ? why : "");
 	answer(w, &err);
 }
 

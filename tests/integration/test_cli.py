@@ -550,11 +550,11 @@ def test_start_with_wait_returns_when_it_is_up(daemon):
 
 def test_start_with_wait_gives_up_in_time(daemon):
     daemon.service("a", SLEEP, test="false")
-    daemon.service("b", SLEEP, after=["ghost"])
+    daemon.service("b", SLEEP, after=["a", "ghost"])
     daemon.start()
-    for name in "ab":
+    for name, why in (("a", "'a' did not come up in time: Spawned"), ("b", "'b' did not come up in time: Blocked, waits for a\n")):
         start = time.monotonic()
-        is_error(daemon.cli("start", "--wait=1", name), name)
+        is_error(daemon.cli("start", "--wait=1", name), why)
         assert 1 <= time.monotonic() - start < 2 + SLACK
 
 
