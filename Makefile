@@ -181,6 +181,7 @@ help:
 	@echo 'demo            build it, run example services, show them'
 	@echo 'static          one static file for this kind of machine: $(O)-static/zinit'
 	@echo 'cross ARCH=X    the same for $(ARCHS): $(O)-X/zinit'
+	@echo 'size            what the static program weighs; CHECK=1 fails above configs/size-budget'
 	@echo 'fetch-src       the sources of the libraries, for builds with DEPS=src'
 	@echo 'check           all tests; SAN=1: with sanitizers; DEFCONFIG=X: of that configuration'
 	@echo 'lint            rules of the tree: includes, banned functions, clang-tidy, -fanalyzer'

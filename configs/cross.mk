@@ -45,14 +45,26 @@ $(Q)$(static-deps)
 $(Q)mkdir -p $(1)
 $(Q)! test -e $(O)/.config || cmp -s $(O)/.config $(1)/.config || cp $(O)/.config $(1)/.config
 $(Q)$(MAKE) --no-print-directory O=$(1) STATIC=1 DEPS=src ZIG_TARGET=$(zig-target-$(2)) \
-	ZIG="$(if $(CROSS_COMPILE),,$$($(find-zig)))" all
+	ZIG="$(if $(CROSS_COMPILE),,$$($(find-zig)))" all $(if $(MAP),$(1)/zinit.map)
 endef
 
 # What is built elsewhere, by another make, and needs no libraries here.
-no-deps-goals := static cross fetch-src
+no-deps-goals := static cross size fetch-src
+
+# The linker's map, of a file with symbols; lld's form, so not with CROSS_COMPILE.
+$(O)/zinit.map: $(O)/zinit
+	$(Q)$(CC) $(filter-out -s,$(ALL_LDFLAGS)) -Wl,--print-map -o $(O)/zinit.sym $(main-objs) $(O)/libzinit.a $(DEPS_LIBS) >$@
+
+# Sizes by configuration and object; CHECK=1 fails above configs/size-budget.
+SIZE_CONFIGS := tiny default
+size:
+	$(Q)set -e; for c in $(SIZE_CONFIGS); do rm -f build/size/$$c-static/.config; \
+		$(MAKE) -s --no-print-directory static MAP=1 O=build/size/$$c DEFCONFIG=$$(test $$c = default || echo $$c) >/dev/null; \
+	done
+	$(Q)$(PYTHON) tests/size.py $(if $(CHECK),--check) configs/size-budget $(foreach c,$(SIZE_CONFIGS),$c=build/size/$c-static)
 
 static:
 	$(call static-build,$(O)-static,$(host-arch))
 cross:
 	$(call static-build,$(O)-$(ARCH),$(ARCH))
-.PHONY: static cross
+.PHONY: static cross size
