@@ -1,6 +1,7 @@
 // The daemon: everything is put together here, and taken apart at the end.
 #include "applet.h"
 #include "base/group.h"
+#include "base/kernel.h"
 #include "base/log.h"
 #include "base/signame.h"
 #include "control/control.h"
@@ -255,6 +256,13 @@ static int drop_segments(struct dl_phdr_info *info, size_t size, void *ctx)
 	return 0;
 }
 
+static void say_missing(void)
+{
+	char names[256];
+	if (kernel_missing(names, sizeof(names)))
+		log_info("this kernel has no %s: done without", names);
+}
+
 static int start(const struct super_options *o, struct err *err)
 {
 	sigset_t set;
@@ -266,6 +274,7 @@ static int start(const struct super_options *o, struct err *err)
 	if (super_init(&d.super, &d.loop, o, err) < 0)
 		return -1;
 	d.super.on_halted = halted;
+	say_missing();
 	rpc_server_init(&d.server, &d.loop, NULL);
 	control_init(&d.control, &d.server, &d.super);
 	d.control.http_token_file = cli_value(d.cli, OPT_HTTP_TOKENS);

@@ -3,6 +3,8 @@
 // Used from L3 up and by the parsers: the code says which kind (errors.def, it
 // maps 1:1 to a JSON-RPC error), the text says what, where and what was expected.
 #pragma once
+#include <errno.h>
+#include <stdbool.h>
 
 enum err_code {
 	ERR_NONE,
@@ -31,3 +33,10 @@ struct err_info {
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 const struct err_info *err_info(enum err_code code);
+
+// Does this errno say that the machine lacks something for the moment, rather
+// than anything about what was asked for?
+static inline bool err_is_shortage(int errnum)
+{
+	return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM || errnum == ENOBUFS || errnum == EAGAIN;
+}

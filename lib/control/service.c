@@ -107,11 +107,14 @@ static void add_time(struct buf *b, const char *name, uint64_t wall_ms)
 static void add_reason(struct buf *b, const struct service *s)
 {
 	unsigned left = s->left + (s->test.pid && s->rec.phase != PHASE_SPAWNED);
-	bool waits = (s->rec.phase == PHASE_STOPPING || s->rec.phase == PHASE_ENDING) && left;
+	bool ending = s->rec.phase == PHASE_STOPPING || s->rec.phase == PHASE_ENDING;
+	bool waits = ending && (left || s->unsure);
 	if (!s->reason && !waits)
 		return;
 	add_member(b, "reason");
-	if (waits)
+	if (waits && !left)
+		buf_printf(b, "\"cannot see yet what is left of it\"");
+	else if (waits)
 		buf_printf(b, "\"waits for %u process%s\"", left, left == 1 ? "" : "es");
 	else
 		json_add_str(b, s->reason, strlen(s->reason));

@@ -129,7 +129,7 @@ static void run_timers(struct loop *l)
 	}
 }
 
-enum { WORKS_PER_TURN = 16, BATCH = 64 };
+enum { WORKS_PER_TURN = 16, BATCH = 64, SIGNALS = 65 };
 
 static void run_works(struct loop *l)
 {
@@ -157,7 +157,9 @@ static int64_t sleep_us(const struct loop *l)
 static int wait_ms(struct loop *l, struct epoll_event *batch, int64_t us)
 {
 	int64_t ms = us < 0 ? -1 : us / 1000 + (us % 1000 != 0);
-	return epoll_wait(l->epoll_fd, batch, BATCH, ms > INT_MAX ? INT_MAX : (int)ms);
+	sigset_t none;
+	sigemptyset(&none);
+	return epoll_pwait(l->epoll_fd, batch, BATCH, ms > INT_MAX ? INT_MAX : (int)ms, l->handlers ? &none : NULL);
 }
 
 // Whole milliseconds are enough for all but the shortest pauses.
@@ -172,13 +174,49 @@ static int wait_events(struct loop *l, struct epoll_event *batch)
 			int64_t tv_sec, tv_nsec;
 		} ts = { 0, us * 1000 };
 		int n = (int)syscall(SYS_epoll_pwait2, l->epoll_fd, batch, BATCH, &ts, NULL, 0);
-		if (n >= 0 || errno != ENOSYS)
+		if (n >= 0 || errno == EINTR)
 			return n;
 		l->coarse = true;
 	}
 #endif
 	return wait_ms(l, batch, us);
 }
+
+// ---- signals without signalfd(2) ----
+
+// They are blocked but while the loop waits, so nothing else ever meets them.
+static volatile sig_atomic_t arrived[SIGNALS];
+static pid_t arrived_pid;
+
+// A child that shares memory on its way to exec gets signals of its own.
+static void note_signal(int sig)
+{
+	if (getpid() == arrived_pid)
+		arrived[sig] = 1;
+}
+
+static void deliver_arrived(struct loop *l)
+{
+	for (int sig = 1; sig < SIGNALS; sig++)
+		if (arrived[sig]) {
+			struct signalfd_siginfo si = { .ssi_signo = (uint32_t)sig };
+			arrived[sig] = 0;
+			l->on_signal(l->signal_ctx, &si);
+		}
+}
+
+static void use_handlers(struct loop *l, const sigset_t *set)
+{
+	struct sigaction act = { .sa_handler = note_signal };
+	sigfillset(&act.sa_mask);
+	for (int sig = 1; sig < SIGNALS; sig++)
+		if (sigismember(set, sig) == 1)
+			sigaction(sig, &act, NULL);
+	arrived_pid = getpid();
+	l->handlers = l->coarse = true;
+}
+
+// ---- turns ----
 
 static void deliver(struct loop *l)
 {
@@ -202,6 +240,8 @@ void loop_run(struct loop *l)
 		l->turn++;
 		l->batch_len = n < 0 ? 0 : n;
 		deliver(l);
+		if (l->handlers)
+			deliver_arrived(l);
 		run_timers(l);
 	}
 }
@@ -220,11 +260,13 @@ int loop_signals(struct loop *l, const sigset_t *set, void (*fn)(void *, const s
 {
 	if (sigprocmask(SIG_BLOCK, set, NULL) < 0)
 		return -1;
-	int fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		return -1;
 	l->on_signal = fn;
 	l->signal_ctx = ctx;
+	int fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0) {
+		use_handlers(l, set);
+		return 0;
+	}
 	l->signal_source.fn = signal_ready;
 	if (loop_add(l, &l->signal_source, fd, EPOLLIN) < 0) {
 		close(fd);

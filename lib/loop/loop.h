@@ -5,6 +5,7 @@
 // included, and free its owner: events that the same epoll batch still holds
 // for a removed source are dropped. Deadlines are CLOCK_MONOTONIC microseconds
 // (milliseconds on kernels without epoll_pwait2(2)).
+// One loop of a process can have signals.
 // Nothing here allocates after loop_init().
 #pragma once
 #include "base/list.h"
@@ -53,6 +54,7 @@ struct loop {
 	struct epoll_event *batch; // what this turn still has to deliver
 	int batch_len, batch_at;
 	struct source signal_source;
+	bool handlers; // no signalfd(2) here: signals come through handlers
 	void (*on_signal)(void *ctx, const struct signalfd_siginfo *si);
 	void *signal_ctx;
 };

@@ -1,4 +1,5 @@
 #include "proc/cgroup.h"
+#include "proc/reserve.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -104,7 +105,7 @@ int cgroup_open(const char *service)
 	char name[NAME_MAX];
 	if (!group_name(service, name, sizeof(name)) || (mkdirat(folder_fd, name, 0755) < 0 && errno != EEXIST))
 		return -1;
-	return openat(folder_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return reserve_openat(folder_fd, name, O_RDONLY | O_DIRECTORY);
 }
 
 void cgroup_close(int group_fd, const char *service)
@@ -119,17 +120,17 @@ void cgroup_close(int group_fd, const char *service)
 
 int cgroup_joiner(int group_fd)
 {
-	return openat(group_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	return reserve_openat(group_fd, "cgroup.procs", O_WRONLY);
 }
 
-void cgroup_each(int group_fd, void (*fn)(void *ctx, pid_t pid), void *ctx)
+int cgroup_each(int group_fd, void (*fn)(void *ctx, pid_t pid), void *ctx)
 {
 	char text[4096];
 	pid_t pid = 0;
 	ssize_t n;
-	int fd = openat(group_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	int fd = reserve_openat(group_fd, "cgroup.procs", O_RDONLY);
 	if (fd < 0)
-		return;
+		return -1;
 	while ((n = read(fd, text, sizeof(text))) > 0)
 		for (ssize_t i = 0; i < n; i++) {
 			if (text[i] >= '0' && text[i] <= '9') {
@@ -139,29 +140,30 @@ void cgroup_each(int group_fd, void (*fn)(void *ctx, pid_t pid), void *ctx)
 				pid = 0;
 			}
 		}
-	close(fd);
+	reserve_close(fd);
+	return n < 0 ? -1 : 0;
 }
 
 bool cgroup_is_populated(int group_fd)
 {
 	char text[256];
-	int fd = openat(group_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	int fd = reserve_openat(group_fd, "cgroup.events", O_RDONLY);
 	if (fd < 0)
-		return false;
+		return true;
 	ssize_t n = read(fd, text, sizeof(text) - 1);
-	close(fd);
+	reserve_close(fd);
 	if (n <= 0)
-		return false;
+		return true;
 	text[n] = '\0';
 	return strstr(text, "populated 1") != NULL;
 }
 
 bool cgroup_kill(int group_fd)
 {
-	int fd = openat(group_fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+	int fd = reserve_openat(group_fd, "cgroup.kill", O_WRONLY);
 	if (fd < 0)
 		return false;
 	bool done = write(fd, "1", 1) == 1;
-	close(fd);
+	reserve_close(fd);
 	return done;
 }

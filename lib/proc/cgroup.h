@@ -20,9 +20,9 @@ int cgroup_open(const char *service);
 void cgroup_close(int group_fd, const char *service);
 // A descriptor to which a process writes "0" to join; -1 with errno.
 int cgroup_joiner(int group_fd);
-// Calls fn for each process in it (not in groups below it).
-void cgroup_each(int group_fd, void (*fn)(void *ctx, pid_t pid), void *ctx);
-// Is a process in it or below?
+// Calls fn for each process in it (not in groups below it). 0, or -1 with errno.
+int cgroup_each(int group_fd, void (*fn)(void *ctx, pid_t pid), void *ctx);
+// Is a process in it or below? Also true when that cannot be told.
 bool cgroup_is_populated(int group_fd);
 // SIGKILL to all of it at once. false: this kernel cannot (before 5.14).
 bool cgroup_kill(int group_fd);

@@ -1,4 +1,5 @@
 #include "proc/spawn.h"
+#include "base/kernel.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -212,7 +213,7 @@ static int fill_slots(struct child *c)
 		c->fds[i] = from[i];
 		if (!table_is_shared || from[i] <= STDERR_FILENO)
 			continue;
-		if (dup3(from[i], slots[i], O_CLOEXEC) < 0)
+		if (kernel_dup(from[i], slots[i]) < 0)
 			return -1;
 		c->fds[i] = slots[i];
 	}
@@ -222,7 +223,7 @@ static int fill_slots(struct child *c)
 static void empty_slots(void)
 {
 	for (int i = 0; table_is_shared && i < SLOTS; i++)
-		dup3(idle_fd, slots[i], O_CLOEXEC);
+		kernel_dup(idle_fd, slots[i]);
 }
 
 static pid_t clone_child(struct child *c)
@@ -239,7 +240,7 @@ static pid_t clone_child(struct child *c)
 static pid_t spawn_with_pipe(struct child *c)
 {
 	int fds[2];
-	if (pipe2(fds, O_CLOEXEC) < 0) {
+	if (kernel_pipe(fds) < 0) {
 		c->report.stage = SPAWN_CLONE;
 		c->report.errnum = errno;
 		c->failed = true;

@@ -1,5 +1,6 @@
 #include "proc/tree.h"
-#include <dirent.h>
+#include "base/err.h"
+#include "proc/reserve.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -13,6 +14,8 @@
 
 enum { FIRST_ROOM = 128 };
 
+static int proc_fd = -1;
+
 int tree_init(struct tree *t)
 {
 	t->len = 0;
@@ -21,17 +24,46 @@ int tree_init(struct tree *t)
 	return t->procs ? 0 : -1;
 }
 
-static ssize_t read_proc_file(pid_t pid, const char *what, char *out, size_t size)
+// Numbers of another PID namespace would be those of strangers: "self" must be
+// this process.
+int tree_open(void)
+{
+	char self[16] = "";
+	if (proc_fd >= 0)
+		return 0;
+	int fd = reserve_openat(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return -1;
+	ssize_t n = readlinkat(fd, "self", self, sizeof(self) - 1);
+	if (n > 0 && strtol(self, NULL, 10) == getpid()) {
+		proc_fd = fd;
+		return 0;
+	}
+	if (n >= 0)
+		errno = ESRCH;
+	reserve_close(fd);
+	return -1;
+}
+
+static int open_proc_file(pid_t pid, const char *what)
 {
 	char path[64];
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (tree_open() < 0)
+		return -1;
+	snprintf(path, sizeof(path), "%d/%s", (int)pid, what);
+	int fd = reserve_openat(proc_fd, path, O_RDONLY);
+	if (fd < 0 && errno == ENOENT)
+		errno = ESRCH;
+	return fd;
+}
+
+static ssize_t read_proc_file(pid_t pid, const char *what, char *out, size_t size)
+{
+	int fd = open_proc_file(pid, what);
 	if (fd < 0)
 		return -1;
 	ssize_t n = read(fd, out, size - 1);
-	int saved = errno;
-	close(fd);
-	errno = saved;
+	reserve_close(fd);
 	if (n >= 0)
 		out[n] = '\0';
 	return n;
@@ -68,7 +100,12 @@ int tree_stat(pid_t pid, struct proc *p)
 {
 	char text[1024];
 	p->pid = pid;
-	return read_proc_file(pid, "stat", text, sizeof(text)) > 0 ? parse_stat(text, p) : -1;
+	if (read_proc_file(pid, "stat", text, sizeof(text)) < 0)
+		return -1;
+	if (parse_stat(text, p) == 0)
+		return 0;
+	errno = ESRCH;
+	return -1;
 }
 
 // Behind the name: utime and stime are the 12th and 13th, starttime the 20th,
@@ -95,8 +132,10 @@ static struct proc *next_slot(struct tree *t)
 	if (t->len == t->cap) {
 		size_t cap = t->cap ? t->cap * 2 : FIRST_ROOM;
 		struct proc *more = realloc(t->procs, cap * sizeof(*more));
-		if (!more)
+		if (!more) {
+			errno = ENOMEM;
 			return NULL;
+		}
 		t->procs = more;
 		t->cap = cap;
 	}
@@ -112,37 +151,38 @@ struct linux_dirent {
 	char name[];
 };
 
-static bool add_pid(struct tree *t, const char *name)
+// -1 = the snapshot cannot be whole. Who ends meanwhile is no loss.
+static int add_pid(struct tree *t, const char *name)
 {
 	char *end;
 	long pid = strtol(name, &end, 10);
 	if (pid <= 0 || *end)
-		return true;
+		return 0;
 	struct proc *p = next_slot(t);
 	if (!p)
-		return false;
+		return -1;
 	if (tree_stat((pid_t)pid, p) == 0)
 		t->len++;
-	return true;
+	else if (err_is_shortage(errno))
+		return -1;
+	return 0;
 }
 
 int tree_scan(struct tree *t)
 {
 	t->len = 0;
-	int fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	if (tree_open() < 0 || lseek(proc_fd, 0, SEEK_SET) < 0)
 		return -1;
 	_Alignas(struct linux_dirent) char chunk[8192];
 	long n;
-	bool room = true;
-	while (room && (n = syscall(SYS_getdents64, fd, chunk, sizeof(chunk))) > 0)
-		for (long at = 0; room && at < n;) {
+	while ((n = syscall(SYS_getdents64, proc_fd, chunk, sizeof(chunk))) > 0)
+		for (long at = 0; at < n;) {
 			struct linux_dirent *d = (void *)(chunk + at);
-			room = add_pid(t, d->name);
+			if (add_pid(t, d->name) < 0)
+				return -1;
 			at += d->reclen;
 		}
-	close(fd);
-	return 0;
+	return n < 0 ? -1 : 0;
 }
 
 struct proc *tree_find(const struct tree *t, pid_t pid)
@@ -166,8 +206,10 @@ int tree_has_children(pid_t pid)
 {
 	char path[64], text[16];
 	struct stat st;
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	if (stat(path, &st) < 0)
+	snprintf(path, sizeof(path), "%d/task", (int)pid);
+	if (tree_open() < 0)
+		return -1;
+	if (fstatat(proc_fd, path, &st, 0) < 0)
 		return errno == ENOENT ? 0 : -1;
 	if (st.st_nlink != 3)
 		return -1;
@@ -178,12 +220,12 @@ int tree_has_children(pid_t pid)
 
 int tree_own_children(bool (*fn)(void *ctx, pid_t pid), void *ctx)
 {
-	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+	int fd = tree_open() < 0 ? -1 : reserve_openat(proc_fd, "thread-self/children", O_RDONLY);
 	if (fd < 0)
 		return -1;
 	char text[4096];
 	pid_t pid = 0;
-	ssize_t n;
+	ssize_t n = 0;
 	bool go = true;
 	while (go && (n = read(fd, text, sizeof(text))) > 0)
 		for (ssize_t i = 0; go && i < n; i++) {
@@ -196,8 +238,8 @@ int tree_own_children(bool (*fn)(void *ctx, pid_t pid), void *ctx)
 		}
 	if (go && pid)
 		fn(ctx, pid);
-	close(fd);
-	return 0;
+	reserve_close(fd);
+	return n < 0 ? -1 : 0;
 }
 
 uint64_t tree_now(void)
@@ -237,21 +279,52 @@ static bool env_byte(struct env_scan *e, char c, char *out, size_t size)
 	return false;
 }
 
-bool tree_env(pid_t pid, const char *name, char *out, size_t size)
+// The n-th field after the name, counted from 0.
+static uint64_t stat_field(const char *text, int n)
 {
-	char path[64], chunk[4096];
-	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	struct env_scan e = { .name = name, .name_len = strlen(name), .match = true };
-	bool found = false;
+	const char *at = strrchr(text, ')');
+	for (int field = 0; at && field <= n; field++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at + 1, NULL, 10) : 0;
+}
+
+// Its memory is there but the end of its environment is not known yet. Who has
+// ended, and threads of the kernel, have no memory.
+static bool is_in_exec(pid_t pid)
+{
+	enum { VSIZE = 20, ENV_START = 47, ENV_END };
+	char text[1024];
+	if (read_proc_file(pid, "stat", text, sizeof(text)) < 0)
+		return err_is_shortage(errno);
+	return stat_field(text, VSIZE) && !stat_field(text, ENV_START) && !stat_field(text, ENV_END);
+}
+
+static int read_env(int fd, struct env_scan *e, char *out, size_t size, bool *empty)
+{
+	char chunk[4096];
 	ssize_t n;
-	while (!found && (n = read(fd, chunk, sizeof(chunk))) > 0)
-		for (ssize_t i = 0; i < n && !found; i++)
-			found = env_byte(&e, chunk[i], out, size);
-	close(fd);
-	return found;
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
+		*empty = false;
+		for (ssize_t i = 0; i < n; i++)
+			if (env_byte(e, chunk[i], out, size))
+				return 1;
+	}
+	return n < 0 && err_is_shortage(errno) ? -1 : 0;
+}
+
+int tree_env(pid_t pid, const char *name, char *out, size_t size)
+{
+	int fd = open_proc_file(pid, "environ");
+	if (fd < 0)
+		return errno == ESRCH ? 0 : -1;
+	struct env_scan e = { .name = name, .name_len = strlen(name), .match = true };
+	bool empty = true;
+	int rc = read_env(fd, &e, out, size, &empty);
+	reserve_close(fd);
+	if (rc || !empty || !is_in_exec(pid))
+		return rc;
+	errno = EAGAIN;
+	return -1;
 }
 
 static int send_by_fd(int fd, int sig)
@@ -264,23 +337,33 @@ static int send_by_fd(int fd, int sig)
 #endif
 }
 
+static int open_pidfd(pid_t pid)
+{
+	int fd = -1;
+#ifdef SYS_pidfd_open
+	do
+		fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	while (fd < 0 && reserve_lend());
+#endif
+	return fd;
+}
+
 // The descriptor is opened first and the start time read after it: equal times
 // then prove that the descriptor holds the process that was meant.
 int tree_signal(pid_t pid, uint64_t start, int sig)
 {
-	int fd = -1;
-#ifdef SYS_pidfd_open
-	fd = (int)syscall(SYS_pidfd_open, pid, 0);
-#endif
+	int fd = open_pidfd(pid);
 	struct proc now;
-	int rc = -1;
-	if (tree_stat(pid, &now) < 0 || now.start != start)
+	int rc = tree_stat(pid, &now);
+	if (rc == 0 && now.start != start) {
 		errno = ESRCH;
-	else if (fd < 0 || ((rc = send_by_fd(fd, sig)) < 0 && errno == ENOSYS))
-		rc = kill(pid, sig);
-	int saved = errno;
+		rc = -1;
+	} else if (rc == 0) {
+		rc = fd < 0 ? -1 : send_by_fd(fd, sig);
+		if (fd < 0 || (rc < 0 && (errno == ENOSYS || errno == EPERM)))
+			rc = kill(pid, sig);
+	}
 	if (fd >= 0)
-		close(fd);
-	errno = saved;
+		reserve_close(fd);
 	return rc;
 }

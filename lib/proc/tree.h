@@ -1,5 +1,9 @@
 // What /proc knows of processes: a snapshot of all, quick questions about one,
 // and a signal that cannot hit a stranger.
+//
+// /proc is held open, with the descriptors of proc/reserve.h behind it. A folder
+// that is not the /proc of this process's own PID namespace is not used: every
+// call then fails, with ENOENT (nothing is mounted there) or ESRCH (another's).
 // Formats: proc(5), /proc/PID/stat, /proc/PID/task/TID/children, /proc/PID/environ.
 #pragma once
 #include <stdbool.h>
@@ -25,11 +29,13 @@ struct tree {
 
 // Room for the first snapshot, so that later ones work without memory. 0 or -1/errno.
 int tree_init(struct tree *t);
-// Takes a snapshot. When memory runs out it holds the lower pids only.
-// 0, or -1 with errno when /proc cannot be read.
+// Opens /proc; every other call does so too. 0, or -1 with errno.
+int tree_open(void);
+// Takes a snapshot. 0, or -1 with errno: then it is not whole and proves nothing.
 int tree_scan(struct tree *t);
 struct proc *tree_find(const struct tree *t, pid_t pid);
-// One process by number, without a snapshot. 0, or -1 when there is none.
+// One process by number, without a snapshot. 0, or -1 with errno: ESRCH when there
+// is none.
 int tree_stat(pid_t pid, struct proc *p);
 
 struct proc_usage {
@@ -48,8 +54,10 @@ int tree_own_children(bool (*fn)(void *ctx, pid_t pid), void *ctx);
 // The clock-tick time of now, comparable with proc.start.
 uint64_t tree_now(void);
 // The value of a variable in the environment that the process was started with.
-// false when it is not there or does not fit.
-bool tree_env(pid_t pid, const char *name, char *out, size_t size);
+// 1, or 0 when it is not there or does not fit, or -1 with errno when that cannot
+// be told: EAGAIN for a process in the middle of its exec, EACCES for one whose
+// environment is not for us (for a non-root caller also in the middle of an exec).
+int tree_env(pid_t pid, const char *name, char *out, size_t size);
 // Signals exactly the process that had this start time. 0, or -1 with errno
 // (ESRCH when it is gone).
 int tree_signal(pid_t pid, uint64_t start, int sig);

@@ -1,5 +1,6 @@
 // Where clients come in: the socket file, and who may have it.
 #include "rpc/server.h"
+#include "base/kernel.h"
 #include "base/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +32,8 @@ static void make_parents(char *path)
 // on the folder, which leaves no file behind. Without it (a folder that cannot
 // be opened, a stranger who holds it) the start is still right, only not safe
 // against another one at the same moment.
+enum { LOCK_TRIES = 50, LOCK_PAUSE_MS = 10 };
+
 static int lock_folder(const char *path)
 {
 	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -40,8 +43,8 @@ static int lock_folder(const char *path)
 	else
 		snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (int i = 0; fd >= 0 && i < 100 && flock(fd, LOCK_EX | LOCK_NB) < 0; i++)
-		poll(NULL, 0, 20);
+	for (int i = 0; fd >= 0 && i < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB) < 0; i++)
+		poll(NULL, 0, LOCK_PAUSE_MS);
 	return fd;
 }
 
@@ -94,25 +97,61 @@ static void turn_away(int fd)
 	close(fd);
 }
 
-// Level-triggered accept with no descriptor left would spin: the spare one is
-// given up so that the client can be taken and told.
+// Level-triggered accept with nothing to accept with would spin: listening rests.
+enum { REST_MS = 200 };
+
+static void rest(struct rpc_server *s)
+{
+	for (size_t i = 0; i < s->nlisteners; i++)
+		loop_want(s->loop, &s->listeners[i].source, 0);
+	timer_set(s->loop, &s->accept_again, REST_MS);
+}
+
+static void open_spare(struct rpc_server *s)
+{
+	if (s->spare_fd < 0)
+		s->spare_fd = open("/", O_PATH | O_CLOEXEC);
+}
+
+static void accept_again(struct timer *t)
+{
+	struct rpc_server *s = container_of(t, struct rpc_server, accept_again);
+	open_spare(s);
+	for (size_t i = 0; i < s->nlisteners; i++)
+		loop_want(s->loop, &s->listeners[i].source, EPOLLIN);
+}
+
+void rpc_listen_init(struct rpc_server *s)
+{
+	timer_init(&s->accept_again, accept_again);
+	s->spare_fd = -1;
+	open_spare(s);
+}
+
+// With no descriptor left the spare one is given up, so that the client can be
+// taken and told.
 static void accept_without_fd(struct rpc_server *s, int listen_fd)
 {
 	if (s->spare_fd >= 0)
 		close(s->spare_fd);
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	s->spare_fd = -1;
+	int fd = kernel_accept(listen_fd);
 	if (fd >= 0)
 		turn_away(fd);
-	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	else if (errno != EAGAIN)
+		rest(s);
+	open_spare(s);
 }
 
 static void listener_ready(struct source *src, uint32_t events)
 {
 	(void)events;
 	struct rpc_server *s = container_of(src, struct rpc_listener, source)->server;
-	int fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = kernel_accept(src->fd);
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
 		accept_without_fd(s, src->fd);
+	else if (fd < 0 && (errno == ENOMEM || errno == ENOBUFS))
+		rest(s);
 	else if (fd >= 0 && s->nconns >= RPC_CONNECTIONS_MAX)
 		turn_away(fd);
 	else if (fd >= 0)

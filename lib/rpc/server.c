@@ -398,7 +398,7 @@ void rpc_server_init(struct rpc_server *s, struct loop *l, void *ctx)
 	list_init(&s->conns);
 	s->group = (gid_t)-1;
 	work_init(&s->shed, shed_work);
-	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	rpc_listen_init(s);
 }
 
 void rpc_flush_all(struct rpc_server *s)
@@ -414,6 +414,7 @@ void rpc_server_release(struct rpc_server *s)
 	work_cancel(&s->shed);
 	while (s->nlisteners)
 		rpc_unlisten(&s->listeners[--s->nlisteners]);
+	timer_stop(&s->accept_again);
 	if (s->spare_fd >= 0)
 		close(s->spare_fd);
 	free(s->chunk);

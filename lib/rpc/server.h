@@ -135,6 +135,7 @@ struct rpc_server {
 	int spare_fd; // given up for a moment to turn a client away at EMFILE
 	char *chunk; // what was read just now
 	struct buf spare_out; // the output buffer that no connection uses
+	struct timer accept_again; // no client can be taken until then
 	struct buf scratch; // decoded parameters
 	struct buf why;
 };
@@ -160,6 +161,7 @@ void rpc_unknown_method(struct rpc_call *c);
 
 // ---- between the files of rpc/ ----
 
+void rpc_listen_init(struct rpc_server *s);
 void rpc_accepted(struct rpc_server *s, int fd);
 void rpc_unlisten(struct rpc_listener *l);
 void rpc_dispatch(struct rpc_conn *conn, struct span message);

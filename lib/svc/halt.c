@@ -136,7 +136,7 @@ static void sweep(struct super *u)
 {
 	uint64_t spent = u->loop->now_ms - u->halt_since_ms;
 	int sig = spent >= SWEEP_GRACE_MS ? SIGKILL : u->halt_round ? 0 : SIGTERM;
-	bool left = kin_sweep(u, sig);
+	int left = kin_sweep(u, sig);
 	if (left && spent >= SWEEP_LIMIT_MS)
 		log_error("some processes cannot be ended: going on without them");
 	if (!left || spent >= SWEEP_LIMIT_MS) {
@@ -145,7 +145,7 @@ static void sweep(struct super *u)
 		u->on_halted(u->on_halted_ctx);
 		return;
 	}
-	if (!u->halt_round++)
+	if (left > 0 && !u->halt_round++)
 		log_info("ending the processes that belong to no running service");
 	timer_set(u->loop, &u->halt_timer, SWEEP_STEP_MS);
 }

@@ -1,28 +1,25 @@
-// Which processes belong to which service, and signals to exactly those.
-//
-// A process belongs to a service
-//  - as it did in the last snapshot (pid and start time are the same), or
-//  - because its session or group is that of the leader, or
-//  - because a living ancestor belongs to it, or
-//  - because it is in the control group of the service (kill: tree, where init has
-//    control groups of its own), or
-//  - because init has adopted it and it carries ZINIT_SERVICE=name: then it has
-//    detached itself, unless it is still in the leader's session or group.
-// A number that the leader no longer holds proves nothing by itself: it counts
-// for processes that are older than the leader's end, or that carry the name.
+// The processes that belong to services (attribute.c says which), and signals to
+// exactly those.
 //
 // /proc is read only when it can matter: a leader without children, and an init
 // without adopted children, leave nothing to look for.
+//
+// What could not be looked at is not gone: for want of descriptors or memory, or
+// when a process was met in the middle of its exec, services that are being ended
+// stay so, and a timer looks again. Without a /proc at all their groups are asked.
 #include "svc/super.h"
+#include "svc/kin.h"
+#include "base/err.h"
 #include "base/log.h"
 #include "proc/cgroup.h"
+#include "proc/reserve.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum mark { MARK_NONE, MARK_KNOWN, MARK_DETACHED, MARK_TRACKED };
+enum { KILL_AGAIN_MS = 200, GIVE_UP_MS = 10000, LOOK_AGAIN_MS = 200, DOUBT_MS = 20 };
 
 // ---- is there anything to look for? ----
 
@@ -47,167 +44,6 @@ static bool is_calm(struct super *u)
 	return u->calm_turn != 0;
 }
 
-// ---- attribution ----
-
-static bool is_alive(const struct proc *p)
-{
-	return p->state != 'Z' && p->state != 'X';
-}
-
-static void claim(struct proc *p, struct service *s, enum mark mark)
-{
-	p->owner = s;
-	p->mark = mark;
-}
-
-static void mark_leaders(struct super *u)
-{
-	list_for (pos, &u->services) {
-		struct service *s = list_entry(pos, struct service, link);
-		struct proc *p = s->rec.pid ? tree_find(&u->tree, s->rec.pid) : NULL;
-		if (p)
-			claim(p, s, MARK_TRACKED);
-		p = s->test.pid ? tree_find(&u->tree, s->test.pid) : NULL;
-		if (p)
-			claim(p, s, MARK_TRACKED);
-	}
-}
-
-static bool is_ending(const struct service *s)
-{
-	return s->rec.phase == PHASE_STOPPING || s->rec.phase == PHASE_COOLING || s->rec.phase == PHASE_ENDING;
-}
-
-// What belonged to a run that is being ended goes on belonging to it, wherever
-// it moves in the tree meanwhile; so does what earlier runs of a oneshot left.
-static void mark_known(struct super *u)
-{
-	for (size_t i = 0; i < u->nmembers; i++) {
-		const struct member *m = &u->members[i];
-		bool keeps = is_ending(m->svc) || m->svc->def->oneshot;
-		struct proc *p = keeps ? tree_find(&u->tree, m->pid) : NULL;
-		if (p && p->start == m->start && is_alive(p) && !p->owner)
-			claim(p, m->svc, m->detached ? MARK_DETACHED : MARK_KNOWN);
-	}
-}
-
-static struct service *service_of_env(struct super *u, pid_t pid)
-{
-	char name[UNIT_NAME_MAX + 1];
-	return tree_env(pid, "ZINIT_SERVICE", name, sizeof(name)) ? super_find(u, name) : NULL;
-}
-
-static bool in_session(const struct proc *p, pid_t leader)
-{
-	return leader && (p->sid == leader || p->pgrp == leader);
-}
-
-static void mark_session_of_living(struct super *u, struct proc *p)
-{
-	struct tracked *t = run_tracked(u, p->sid);
-	if (!t)
-		t = run_tracked(u, p->pgrp);
-	if (!t || t->role == ROLE_HELPER)
-		return;
-	struct service *s = t->role == ROLE_LEADER ? container_of(t, struct service, leader)
-						   : container_of(t, struct service, test);
-	claim(p, s, MARK_KNOWN);
-}
-
-// Started after the stop began: it cannot have detached itself before.
-static bool is_late(const struct service *s, const struct proc *p)
-{
-	return is_ending(s) && s->signalled && p->start >= s->end_ticks;
-}
-
-// An adopted child of init, of a leader that is gone.
-static void mark_adopted(struct super *u, struct proc *p)
-{
-	struct service *s = service_of_env(u, p->pid);
-	if (s) {
-		bool known = in_session(p, s->rec.exit_pid) || is_late(s, p) || u->calm_halt;
-		claim(p, s, known ? MARK_KNOWN : MARK_DETACHED);
-		return;
-	}
-	list_for (pos, &u->exits) {
-		s = list_entry(pos, struct service, exits);
-		if (s->leader_gone && in_session(p, s->rec.exit_pid) && p->start <= s->reap_ticks) {
-			claim(p, s, MARK_KNOWN);
-			return;
-		}
-	}
-}
-
-// What a finished test has left in its session ends with it.
-static void end_test_leftovers(struct super *u, struct service *s)
-{
-	bool found = false;
-	for (size_t i = 0; i < u->tree.len; i++) {
-		struct proc *p = &u->tree.procs[i];
-		if (p->owner || !is_alive(p) || !in_session(p, s->test_group))
-			continue;
-		if (p->start > s->reap_ticks && service_of_env(u, p->pid) != s)
-			continue;
-		tree_signal(p->pid, p->start, SIGKILL);
-		claim(p, s, MARK_TRACKED);
-		found = true;
-	}
-	if (!found)
-		s->test_group = 0;
-}
-
-// Children follow their parents; in ascending order of pid one pass is mostly
-// enough, and each further one settles at least one more process.
-static void mark_descendants(struct super *u)
-{
-	for (bool moved = true; moved;) {
-		moved = false;
-		for (size_t i = 0; i < u->tree.len; i++) {
-			struct proc *p = &u->tree.procs[i];
-			struct proc *up = p->owner || p->ppid <= 1 ? NULL : tree_find(&u->tree, p->ppid);
-			if (!up || !up->owner)
-				continue;
-			claim(p, up->owner, up->mark == MARK_DETACHED ? MARK_DETACHED : MARK_KNOWN);
-			moved = true;
-		}
-	}
-}
-
-static void mark_grouped(void *ctx, pid_t pid)
-{
-	struct service *s = ctx;
-	struct proc *p = tree_find(&s->super->tree, pid);
-	if (p && !p->owner)
-		claim(p, s, MARK_KNOWN);
-}
-
-static void attribute(struct super *u)
-{
-	pid_t self = getpid();
-	mark_leaders(u);
-	list_for (pos, &u->services) {
-		struct service *s = list_entry(pos, struct service, link);
-		if (s->cgroup_fd >= 0)
-			cgroup_each(s->cgroup_fd, mark_grouped, s);
-	}
-	mark_known(u);
-	list_for (pos, &u->services) {
-		struct service *s = list_entry(pos, struct service, link);
-		if (s->test_group)
-			end_test_leftovers(u, s);
-	}
-	for (size_t i = 0; i < u->tree.len; i++)
-		if (!u->tree.procs[i].owner && u->tree.procs[i].pid != self)
-			mark_session_of_living(u, &u->tree.procs[i]);
-	mark_descendants(u);
-	for (size_t i = 0; i < u->tree.len; i++) {
-		struct proc *p = &u->tree.procs[i];
-		if (!p->owner && p->ppid == self && is_alive(p))
-			mark_adopted(u, p);
-	}
-	mark_descendants(u);
-}
-
 // ---- the list of members ----
 
 // A launcher's own run ends whole; what earlier runs left on purpose lives on.
@@ -230,58 +66,136 @@ static void reserve(struct super *u, size_t want)
 		u->members_cap = want;
 }
 
+static struct member make_member(const struct proc *p, const struct member *before)
+{
+	struct service *s = p->owner;
+	bool same = before && before->pid == p->pid && before->start == p->start;
+	bool in_group = p->pgrp == (s->rec.pid ? s->rec.pid : s->rec.exit_pid);
+	return (struct member){
+		.pid = p->pid,
+		.start = p->start,
+		.svc = s,
+		.detached = p->mark == MARK_DETACHED,
+		// Who left the group between the snapshot and the signal has not had it.
+		.signalled = same && before->signalled && before->in_group == in_group,
+		.in_group = in_group,
+		.recent = p->start >= s->start_ticks,
+	};
+}
+
+static void count_member(struct service *s, const struct member *m)
+{
+	s->detached += m->detached;
+	s->launched += m->detached && m->recent;
+	s->left += counts(s, m->detached, m->recent);
+}
+
+// In a group below its own, where no look reaches: cgroup.kill does.
+static void count_below(struct super *u)
+{
+	list_for (pos, &u->services) {
+		struct service *s = list_entry(pos, struct service, link);
+		if (s->cgroup_fd >= 0 && !s->left && !s->rec.pid && cgroup_is_populated(s->cgroup_fd))
+			s->left = 1;
+	}
+}
+
 // Both lists are in ascending order of pid. Without memory for all, those that
-// do not fit are found by a later snapshot, when others are gone.
+// do not fit are counted, and listed by a later snapshot, when others are gone.
 static void remember(struct super *u)
 {
 	reserve(u, u->tree.len);
 	list_for (pos, &u->services) {
 		struct service *s = list_entry(pos, struct service, link);
 		s->left = s->detached = s->launched = 0;
+		s->unsure = false;
 	}
 	size_t n = 0, old = 0;
-	for (size_t i = 0; i < u->tree.len && n < u->members_cap; i++) {
+	for (size_t i = 0; i < u->tree.len; i++) {
 		const struct proc *p = &u->tree.procs[i];
-		struct service *s = p->owner;
-		if (!s || p->mark == MARK_TRACKED || !is_alive(p))
+		if (!p->owner || p->mark == MARK_TRACKED || !proc_is_alive(p))
 			continue;
 		while (old < u->nmembers && u->members[old].pid < p->pid)
 			old++;
-		const struct member *m = &u->members[old];
-		bool same = old < u->nmembers && m->pid == p->pid && m->start == p->start;
-		bool recent = p->start >= s->start_ticks;
-		bool in_group = p->pgrp == (s->rec.pid ? s->rec.pid : s->rec.exit_pid);
-		u->members_next[n++] = (struct member){
-			.pid = p->pid,
-			.start = p->start,
-			.svc = s,
-			.detached = p->mark == MARK_DETACHED,
-			// Who left the group between the snapshot and the signal has not had it.
-			.signalled = same && m->signalled && m->in_group == in_group,
-			.in_group = in_group,
-			.recent = recent,
-		};
-		s->detached += p->mark == MARK_DETACHED;
-		s->launched += p->mark == MARK_DETACHED && recent;
-		s->left += counts(s, p->mark == MARK_DETACHED, recent);
+		struct member m = make_member(p, old < u->nmembers ? &u->members[old] : NULL);
+		count_member(p->owner, &m);
+		if (n < u->members_cap)
+			u->members_next[n++] = m;
 	}
+	count_below(u);
 	struct member *list = u->members;
 	u->members = u->members_next;
 	u->members_next = list;
 	u->nmembers = n;
 }
 
-static void scan(struct super *u)
+// ---- when /proc cannot tell ----
+
+static void keep_open(struct super *u, uint64_t again_ms)
 {
-	if (tree_scan(&u->tree) < 0) {
-		if (!u->blind)
-			log_warn("cannot read /proc: %s; only process groups can be stopped", strerror(errno));
-		u->blind = true;
-		return;
+	u->doubt = true;
+	list_for (pos, &u->services) {
+		struct service *s = list_entry(pos, struct service, link);
+		s->unsure |= svc_is_ending(s) || s->leader_gone;
 	}
-	attribute(u);
+	timer_set(u->loop, &u->again, again_ms);
+}
+
+static bool group_is_alive(pid_t group)
+{
+	return kill(-group, 0) == 0 || errno == EPERM;
+}
+
+// A group's number is not given to others while the group lives, and who was
+// without one once is not asked again.
+static void ask_groups(struct super *u)
+{
+	u->nmembers = 0;
+	u->doubt = false;
+	list_for (pos, &u->services) {
+		struct service *s = list_entry(pos, struct service, link);
+		bool may = !s->rec.pid && (s->leader_gone || s->left);
+		s->left = may && group_is_alive(s->rec.exit_pid);
+		s->detached = s->launched = 0;
+		s->unsure = false;
+		if (s->test_group)
+			kill(-s->test_group, SIGKILL);
+		s->test_group = 0;
+	}
+}
+
+static void say_blind(int errnum)
+{
+	const char *why = errnum == ENOENT  ? "none is mounted"
+			  : errnum == ESRCH ? "it is that of another PID namespace"
+					    : strerror(errnum);
+	log_warn("no use of /proc: %s; a stop ends the process groups of services, nothing else", why);
+}
+
+// false: no snapshot could be taken for want of something.
+static bool scan(struct super *u)
+{
+	u->doubt = false;
+	int rc = tree_scan(&u->tree);
+	if (rc < 0 && err_is_shortage(errno)) {
+		keep_open(u, LOOK_AGAIN_MS);
+		return false;
+	}
+	if (rc < 0) {
+		if (!u->blind)
+			say_blind(errno);
+		u->blind = true;
+		ask_groups(u);
+		return true;
+	}
+	u->blind = false;
+	kin_attribute(u);
 	remember(u);
-	u->scan_turn = u->loop->turn;
+	if (u->doubt)
+		keep_open(u, DOUBT_MS);
+	else
+		u->scan_turn = u->loop->turn;
+	return true;
 }
 
 enum { LOOK_EVERY_MS = 250 };
@@ -309,6 +223,7 @@ void kin_begin_halt(struct super *u)
 void kin_before_stop(struct service *s)
 {
 	struct super *u = s->super;
+	s->unseen = false;
 	if (u->scan_turn == u->loop->turn)
 		return;
 	if (u->calm_halt) {
@@ -319,7 +234,8 @@ void kin_before_stop(struct service *s)
 		s->left = s->detached = 0;
 		return;
 	}
-	scan(u);
+	s->unseen = !scan(u);
+	s->unsure |= u->doubt;
 }
 
 // ---- signals ----
@@ -331,9 +247,10 @@ static void signal_members(struct service *s, int sig, bool again)
 		struct member *m = &u->members[i];
 		if (m->svc != s || !counts(s, m->detached, m->recent) || (m->signalled && !again))
 			continue;
-		m->signalled = true;
-		tree_signal(m->pid, m->start, sig);
+		m->signalled = tree_signal(m->pid, m->start, sig) == 0 || !err_is_shortage(errno);
 	}
+	if (s->super->blind && s->left && !s->rec.pid)
+		kill(-s->rec.exit_pid, sig);
 }
 
 // The group of a living leader takes the signal at once, as a shell's does;
@@ -365,8 +282,6 @@ static void kill_once(struct service *s)
 		kill(-s->test.pid, SIGKILL);
 	signal_members(s, SIGKILL, true);
 }
-
-enum { KILL_AGAIN_MS = 200, GIVE_UP_MS = 10000, LOOK_AGAIN_MS = 200 };
 
 // Looked at twice: what was forked while the first signals went out is in the
 // second snapshot. What still escapes is met again by the timer.
@@ -417,8 +332,10 @@ static void settle_one(struct service *s, bool calm)
 	if (calm && !s->rec.pid)
 		s->left = s->detached = 0;
 	if (calm)
+		s->unsure = false;
+	if (calm)
 		s->test_group = 0;
-	if (!is_ending(s) || s->rec.pid)
+	if (!svc_is_ending(s) || s->rec.pid)
 		return;
 	if (s->left && !s->signalled)
 		kin_end(s);
@@ -434,17 +351,18 @@ static void look_again(struct super *u)
 {
 	list_for (pos, &u->services) {
 		const struct service *s = list_entry(pos, struct service, link);
-		if (is_ending(s) && !s->rec.pid && s->left) {
+		if (svc_is_ending(s) && !s->rec.pid && s->left) {
 			timer_set(u->loop, &u->again, LOOK_AGAIN_MS);
 			return;
 		}
 	}
-	timer_stop(&u->again);
+	if (!u->doubt)
+		timer_stop(&u->again);
 }
 
 void kin_settle(struct super *u)
 {
-	if (list_empty(&u->exits) && !u->nending)
+	if (list_empty(&u->exits) && !u->nending && !u->doubt && !u->blind)
 		return;
 	u->calm_turn = 0;
 	bool calm = is_calm(u);
@@ -452,6 +370,7 @@ void kin_settle(struct super *u)
 		scan(u);
 	else
 		u->nmembers = u->nending ? u->nmembers : 0;
+	u->doubt = u->doubt && !calm;
 	list_for (pos, &u->services)
 		settle_one(list_entry(pos, struct service, link), calm);
 	look_again(u);
@@ -465,16 +384,29 @@ static void look(struct timer *t)
 void kin_init(struct super *u)
 {
 	timer_init(&u->again, look);
+	reserve_fill();
+	if (tree_open() < 0 && !err_is_shortage(errno)) {
+		say_blind(errno);
+		u->blind = true;
+	}
 }
 
 // ---- the last sweep ----
 
-bool kin_sweep(struct super *u, int sig)
+// Process 1 may ask the kernel to signal everybody; others know nobody then.
+static int sweep_blindly(int sig)
 {
-	if (!reap_have_children() || tree_scan(&u->tree) < 0)
-		return false;
+	return getpid() == 1 && kill(-1, sig) == 0;
+}
+
+int kin_sweep(struct super *u, int sig)
+{
+	if (!reap_have_children())
+		return 0;
+	if (tree_scan(&u->tree) < 0)
+		return err_is_shortage(errno) ? -1 : sweep_blindly(sig);
 	pid_t self = getpid();
-	bool found = false;
+	int found = 0;
 	for (bool moved = true; moved;) {
 		moved = false;
 		for (size_t i = 0; i < u->tree.len; i++) {
@@ -484,8 +416,8 @@ bool kin_sweep(struct super *u, int sig)
 				continue;
 			p->mark = MARK_KNOWN;
 			moved = true;
-			if (is_alive(p) && tree_signal(p->pid, p->start, sig) == 0)
-				found = true;
+			if (proc_is_alive(p) && (tree_signal(p->pid, p->start, sig) == 0 || err_is_shortage(errno)))
+				found = 1;
 		}
 	}
 	return found;

@@ -270,6 +270,8 @@ int super_monitor(struct super *u, const char *name, unit_warn_fn *warn, void *c
 		return err_set(err, ERR_INVALID_NAME, "invalid service name '%s'", name);
 	int dir_fd = open_config_dir(u);
 	struct found f;
+	if (dir_fd < 0 && err_is_shortage(errno))
+		return err_set(err, ERR_INTERNAL, "cannot look at the config folder: %s", strerror(errno));
 	if (dir_fd < 0 || !find_file(dir_fd, name, &f)) {
 		err_set(err, ERR_CONFIG, "%s.yaml: %s", name, strerror(dir_fd < 0 ? errno : ENOENT));
 		if (dir_fd >= 0)
@@ -295,6 +297,8 @@ static int reload(struct service *s, struct err *err)
 	struct super *u = s->super;
 	struct found f;
 	int dir_fd = open_config_dir(u);
+	if (dir_fd < 0 && err_is_shortage(errno))
+		return err_set(err, ERR_INTERNAL, "cannot look at its file: %s", strerror(errno));
 	if (dir_fd < 0)
 		return 0; // as a removed file: what is loaded stays
 	int rc = 0;
@@ -335,7 +339,7 @@ static const char *look_at_file(const struct service *s)
 	struct found f;
 	int dir_fd = open_config_dir(s->super);
 	if (dir_fd < 0)
-		return "removed";
+		return err_is_shortage(errno) ? s->file_news : "removed";
 	int there = find_file(dir_fd, service_name(s), &f);
 	close(dir_fd);
 	return !there ? "removed" : f.stamp != s->file_stamp ? "changed" : NULL;

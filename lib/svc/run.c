@@ -1,5 +1,6 @@
 // Processes of a service: leader, readiness test, and the pipes they write to.
 #include "svc/super.h"
+#include "base/kernel.h"
 #include "base/log.h"
 #include "proc/spawn.h"
 #include <errno.h>
@@ -211,7 +212,7 @@ static int open_stream(struct super *u, struct stream *st)
 		close_stream(u->loop, st);
 	}
 	int fds[2];
-	if (pipe2(fds, O_CLOEXEC) < 0)
+	if (kernel_pipe(fds) < 0)
 		return -1;
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
 	// Whoever comes to stop services must still find a descriptor.

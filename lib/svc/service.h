@@ -134,6 +134,8 @@ struct service {
 	uint32_t nblock; // edges whose target is not satisfied
 	uint32_t holders; // shutdown: dependents that are not gone yet
 	uint32_t left; // living processes of the run besides the leader, to be ended with it
+	bool unsure; // there may be more of them than could be seen
+	bool unseen; // the stop began without a look: who has detached himself is not known
 	uint32_t launched; // of the detached: started by this run
 	uint32_t detached; // living processes that left on purpose
 	bool satisfied; // counts as met for dependents

@@ -5,7 +5,8 @@
 // def.c     a parsed file becomes a struct def
 // load.c    the config folder: load, monitor, reload
 // run.c     spawn, output pipes, readiness test
-// kin.c     which processes belong to which service; signals to them
+// attribute.c  which processes belong to which service
+// kin.c     the list of them; signals to them
 // halt.c    ordered shutdown
 //
 // One thread. Nothing blocks. start, stop, reap and shutdown take no memory
@@ -53,7 +54,8 @@ struct super {
 	struct member *members_next; // where the next list is made
 	size_t nmembers, members_cap;
 	bool cgroups; // services with kill: tree get a control group
-	bool blind; // /proc cannot be read
+	bool blind; // there is no /proc of ours: only groups are known
+	bool doubt; // the last snapshot was not whole, or left a question open
 	uint64_t scan_turn; // loop turn of the snapshot that members come from
 	uint64_t calm_turn; // loop turn in which init had no adopted children
 	uint64_t looked_ms; // when kin_look() last looked
@@ -153,7 +155,7 @@ void svc_changed(const struct service *s, const char *from, const char *why);
 void svc_reason(struct service *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static inline bool svc_has_left(const struct service *s)
 {
-	return s->left || s->test.pid;
+	return s->left || s->unsure || s->test.pid;
 }
 
 struct node *graph_node(struct super *u, const char *name); // found or made; NULL without memory
@@ -188,7 +190,8 @@ void kin_end(struct service *s); // stop signal
 void kin_kill(struct service *s); // SIGKILL, to all of it
 void kin_forget(struct service *s);
 int kin_joiner(struct service *s); // what the leader writes to, to join its control group; or -1
-bool kin_sweep(struct super *u, int sig); // signals every descendant; false when there is none
+// Signals every descendant. 1, or 0 when there is none, or -1 when that cannot be told.
+int kin_sweep(struct super *u, int sig);
 
 // `d` is taken over on success only. NULL with *err.
 struct service *super_add(struct super *u, const char *name, struct def *d, struct err *err);

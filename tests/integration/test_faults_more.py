@@ -293,14 +293,15 @@ def test_a_stop_that_meets_a_process_on_its_way_into_its_own_session(daemon):
 # -- thin kernels ------------------------------------------------------------------------------
 
 NEW_CALLS = ["pidfd_open", "pidfd_send_signal", "clone3", "close_range", "openat2", "statx", "memfd_create",
-             "epoll_pwait2"]
+             "epoll_pwait2", "signalfd4", "pipe2", "dup3", "accept4"]
+SAID = ["signalfd4", "pipe2", "dup3", "pidfd_open", "pidfd_send_signal", "close_range", "epoll_pwait2"]
 OTHERS = ["timerfd_create", "getrandom", "inotify_init1", "renameat2"]
 
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer needs some of them")
 @pytest.mark.parametrize("missing", [NEW_CALLS + OTHERS, NEW_CALLS, ["pidfd_open"], ["pidfd_send_signal"],
-                                     ["close_range"], ["epoll_pwait2"]],
-                         ids=["all", "new", "open", "send", "range", "wait"])
+                                     ["close_range"], ["epoll_pwait2"], ["signalfd4"], ["pipe2", "dup3"]],
+                         ids=["all", "new", "open", "send", "range", "wait", "signals", "pipes"])
 def test_system_calls_that_old_kernels_lack(daemon, tmp_path, missing):
     trace = daemon.path("trace")
     daemon.service("one", sh(f"echo one >> {trace}"), oneshot=True)
@@ -318,6 +319,9 @@ def test_system_calls_that_old_kernels_lack(daemon, tmp_path, missing):
     wait_until(lambda: daemon.commands()[-6:] == [f"sleep {n}" for n in range(1001, 1007)])
     assert lines_of(trace) == ["one", "a", "deaf"]
     wait_until(lambda: "[+] a: hello" in daemon.log("a"))
+    said = [line for line in daemon.own_log() if "this kernel has no" in line]
+    assert len(said) == 1 and all(name in said[0] for name in SAID if name in missing), said
+    assert not any(name in said[0] for name in SAID if name not in missing), said
     assert sorted(os.listdir(f"/proc/{daemon.leader('d')}/fd")) == ["0", "1", "2"]
     pid = daemon.status("a")["pid"]
     daemon.ok("restart", "a")

@@ -35,6 +35,7 @@ static const struct {
 	CALL(signalfd4),
 	CALL(renameat2),
 	CALL(pipe2),
+	CALL(accept4),
 };
 
 enum { COUNT = sizeof(calls) / sizeof(calls[0]) };
