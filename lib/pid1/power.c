@@ -1,10 +1,13 @@
 #include "pid1/power.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "pid1/boot.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +56,74 @@ static bool is_virtual(const char *type)
 	return false;
 }
 
+// ---- what a dead disk may hold up ----
+
+enum { LOOK_MS = 5, SAY_MS = 5000, SYNC_IDLE_MS = 15000, UNMOUNT_MS = 5000, LAST_SYNC_MS = 5000 };
+
+// KiB that are still on their way to disks; 0 when /proc does not say.
+static unsigned long unwritten_kib(void)
+{
+	char text[1024];
+	int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n < 0 ? 0 : n] = '\0';
+	unsigned long sum = 0;
+	static const char *const names[] = { "Dirty:", "Writeback:" };
+	for (size_t i = 0; i < 2; i++) {
+		const char *at = strstr(text, names[i]);
+		sum += at ? strtoul(at + strlen(names[i]), NULL, 10) : 0;
+	}
+	return sum;
+}
+
+static bool has_ended(pid_t pid)
+{
+	pid_t got = waitpid(pid, NULL, WNOHANG);
+	return got == pid || (got < 0 && errno == ECHILD);
+}
+
+// Until the child has ended, or for idle_ms without any data reaching a disk.
+static bool wait_for(pid_t pid, const char *what, uint64_t idle_ms)
+{
+	uint64_t idle_since = clock_mono_ms(), said = idle_since;
+	unsigned long least = unwritten_kib();
+	while (!has_ended(pid)) {
+		uint64_t now = clock_mono_ms();
+		if (now - said >= SAY_MS) {
+			unsigned long left = unwritten_kib();
+			log_info("%s: still waiting, %lu KiB are not written yet", what, left);
+			said = now;
+			if (left < least)
+				idle_since = now;
+			least = left < least ? left : least;
+		}
+		if (now - idle_since >= idle_ms)
+			return false;
+		poll(NULL, 0, LOOK_MS);
+	}
+	return true;
+}
+
+// In a child: what hangs there does not hang process 1.
+static void apart(void (*fn)(const char *arg), const char *arg, const char *what, uint64_t idle_ms)
+{
+	pid_t pid = fork();
+	if (pid <= 0)
+		fn(arg);
+	if (pid == 0)
+		_exit(0);
+	if (pid > 0 && !wait_for(pid, what, idle_ms))
+		log_error("%s: no answer from a disk: going on without it", what);
+}
+
+static void flush(const char *arg)
+{
+	(void)arg;
+	sync();
+}
+
 static void let_go(const char *path)
 {
 	if (strcmp(path, "/") != 0 && umount2(path, 0) == 0)
@@ -79,8 +150,8 @@ static void unmount_all(void)
 		unescape(path);
 		paths[n++] = path;
 	}
-	while (n)
-		let_go(paths[--n]);
+	while (n--)
+		apart(let_go, paths[n], paths[n], UNMOUNT_MS);
 }
 
 static int ask_kernel(void *arg)
@@ -112,9 +183,9 @@ void power_end(enum power what)
 	static const char *const says[] = { "powering off", "rebooting the machine", "halted" };
 	kill(-1, SIGKILL);
 	log_info("%s", says[what]);
-	sync();
+	apart(flush, NULL, "writing to disks", SYNC_IDLE_MS);
 	unmount_all();
-	sync();
+	apart(flush, NULL, "writing to disks", LAST_SYNC_MS);
 	reboot_by_child(how[what]);
 	boot_survive("the machine did not end");
 }

@@ -440,13 +440,13 @@ def machine_namespaces():
         pytest.skip(f"no user namespace that can have mounts of its own: {done.stderr.decode().strip()}")
 
 
-def boot(daemon):
+def boot(daemon, **env):
     """Starts the daemon as process 1 of a machine that does not exist."""
     command = ["unshare", *SPACES, "sh", "-c", MACHINE, "sh", str(daemon.dir), ZINIT,
                ZINIT, "-s", daemon.socket, "init", "--machine", "-c", str(daemon.config)]
     with open(daemon.path("stdout"), "ab") as out:
         daemon.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                          start_new_session=True)
+                                          env={**os.environ, **env}, start_new_session=True)
     daemon.beside = False
     wait_until(lambda: daemon.process.poll() is not None or daemon.answers(), what="the machine answers")
     assert daemon.process.poll() is None, f"it ended with {daemon.process.returncode}"
@@ -494,6 +494,19 @@ def test_a_machine_ends_what_belongs_to_nobody(daemon, machine_namespaces):
     daemon.signal(signal.SIGUSR2)
     assert daemon.process.wait(PATIENCE) == HALTS
     assert [pid for pid in left if look(pid)] == []
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer must be loaded first")
+@pytest.mark.skipif(b"ld-linux" not in pathlib.Path(ZINIT).read_bytes(), reason="needs the GNU C library, shared")
+def test_a_dead_disk_does_not_keep_a_machine_from_its_end(daemon, machine_namespaces):
+    daemon.service("a", SLEEP)
+    boot(daemon, LD_PRELOAD=compiled("deaddisk", daemon.dir, "-shared", "-fPIC"))
+    daemon.wait_state("a", "Running")
+    daemon.signal(signal.SIGTERM)
+    assert daemon.process.wait(PATIENCE) == RESTARTS
+    output = daemon.output()
+    assert "writing to disks: still waiting" in output and output.count("writing to disks: no answer from a disk") == 2
+    assert "/run: no answer from a disk" in output
 
 
 def test_machine_is_for_process_1_only(daemon):
