@@ -1,9 +1,12 @@
 #include "proc/spawn.h"
+#include "base/clock.h"
 #include "base/kernel.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/futex.h>
 #include <paths.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -31,17 +34,26 @@ enum { STACK_SIZE = 64 * 1024, SLOTS = 3 };
 #define PLAIN_FORK 0
 #endif
 
+// Its file system may not answer for long, or ever: that is waited for elsewhere.
+enum { WAIT_MS = 500, SHORT_WAIT_MS = 20, KILL_WAIT_MS = 50, SUSPECT_MS = 60 * 1000, WORDS = 8 };
+
 static char *stack_top;
 static bool memory_is_shared;
 static bool table_is_shared; // the above is possible
 static int slots[SLOTS]; // low descriptors, kept for this
 static int idle_fd; // what stands in them between two starts
+static int words[WORDS]; // the kernel clears one when the child leaves the memory, see clone_child()
+static unsigned nwords; // used up by children that did not, although killed
+static pid_t abandoned[WORDS]; // these; 0: its end has been seen
+static uint64_t suspect_until_ms; // a file system has not answered lately
 
 struct child {
 	const struct spawn *s;
 	const char *path; // PATH list for a bare name
 	int fds[SLOTS]; // become 0, 1, 2
+	bool shares_table;
 	int report_fd; // -1 = the report below is shared memory
+	volatile bool prepared; // the rest depends on file systems only
 	volatile struct spawn_error report;
 	volatile bool failed;
 };
@@ -130,7 +142,7 @@ static int child_main(void *arg)
 	// A group that cannot be joined is done without: the service matters more.
 	if (s->join_fd >= 0 && write(s->join_fd, "0", 1) < 0)
 		errno = 0;
-	if (table_is_shared && own_table() < 0)
+	if (c->shares_table && own_table() < 0)
 		fail(c, SPAWN_STDIO);
 	if (setsid() < 0)
 		fail(c, SPAWN_SESSION);
@@ -139,11 +151,12 @@ static int child_main(void *arg)
 			fail(c, SPAWN_STDIO);
 	if (s->nofile && setrlimit(RLIMIT_NOFILE, s->nofile) < 0)
 		fail(c, SPAWN_LIMITS);
-	if (chdir(s->dir) < 0)
-		fail(c, SPAWN_DIR);
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	c->prepared = true;
+	if (chdir(s->dir) < 0)
+		fail(c, SPAWN_DIR);
 	if (strchr(s->argv[0], '/'))
 		exec_file(s, s->argv[0]);
 	else
@@ -160,12 +173,35 @@ static const char *path_of(char *const *envp)
 	return _PATH_STDPATH;
 }
 
-static pid_t start_child(int (*fn)(void *), int flags, void *arg)
+// The kernel clears the word and wakes who waits for it when the child leaves
+// the memory that both share: by exec or by its end (CLONE_CHILD_CLEARTID). That
+// is what CLONE_VFORK does, but with a limit to the wait.
+static pid_t clone_child(int (*fn)(void *), int flags, void *arg)
 {
-	if (!PLAIN_FORK)
-		return clone(fn, stack_top, CLONE_VM | CLONE_VFORK | SIGCHLD | flags, arg);
-	pid_t pid = fork();
-	return pid ? pid : fn(arg);
+	words[nwords] = 1;
+	return clone(fn, stack_top, CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD | flags, arg, NULL, NULL, &words[nwords]);
+}
+
+// false: it is still not cleared.
+static bool wait_for_word(uint64_t limit_ms)
+{
+	const int *word = &words[nwords];
+	uint64_t now = clock_mono_ms(), end = now + limit_ms;
+	for (; __atomic_load_n(word, __ATOMIC_ACQUIRE) && now < end; now = clock_mono_ms()) {
+		uint64_t ms = end - now;
+#ifdef SYS_futex
+		const struct {
+			long sec, nsec;
+		} wait = { (long)(ms / 1000), (long)(ms % 1000) * 1000000 };
+		syscall(SYS_futex, word, FUTEX_WAIT, 1, &wait, NULL, 0);
+#else
+		const struct {
+			int64_t sec, nsec;
+		} wait = { (int64_t)(ms / 1000), (int64_t)(ms % 1000) * 1000000 };
+		syscall(SYS_futex_time64, word, FUTEX_WAIT, 1, &wait, NULL, 0);
+#endif
+	}
+	return !__atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
 static volatile int probe_value;
@@ -187,6 +223,15 @@ static int reserve_slots(void)
 	return 0;
 }
 
+static int wait_for(pid_t pid)
+{
+	int status = -1;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	return status;
+}
+
+// Where there is no process to try it with, it is taken as impossible.
 int spawn_init(void)
 {
 	char *low = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
@@ -194,13 +239,9 @@ int spawn_init(void)
 		return -1;
 	stack_top = low + STACK_SIZE;
 	bool have_slots = reserve_slots() == 0;
-	pid_t pid = start_child(probe_main, 0, NULL);
-	if (pid < 0)
-		return -1;
-	int status = -1;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		continue;
-	memory_is_shared = probe_value == 1;
+	pid_t pid = PLAIN_FORK ? -1 : clone_child(probe_main, 0, NULL);
+	int status = pid < 0 ? -1 : wait_for(pid);
+	memory_is_shared = pid > 0 && probe_value == 1 && !words[0];
 	table_is_shared = memory_is_shared && have_slots && status == 0;
 	return 0;
 }
@@ -211,7 +252,7 @@ static int fill_slots(struct child *c)
 	const int from[SLOTS] = { c->s->stdin_fd, c->s->stdout_fd, c->s->stderr_fd };
 	for (int i = 0; i < SLOTS; i++) {
 		c->fds[i] = from[i];
-		if (!table_is_shared || from[i] <= STDERR_FILENO)
+		if (!c->shares_table || from[i] <= STDERR_FILENO)
 			continue;
 		if (kernel_dup(from[i], slots[i]) < 0)
 			return -1;
@@ -226,54 +267,119 @@ static void empty_slots(void)
 		kernel_dup(idle_fd, slots[i]);
 }
 
-static pid_t clone_child(struct child *c)
+static pid_t no_process(struct spawn_error *e)
 {
-	pid_t pid = fill_slots(c) < 0 ? -1 : start_child(child_main, table_is_shared ? CLONE_FILES : 0, c);
-	if (pid < 0) {
-		c->report.stage = SPAWN_CLONE;
-		c->report.errnum = errno;
-		c->failed = true;
-	}
-	return pid;
+	*e = (struct spawn_error){ SPAWN_CLONE, errno };
+	return -1;
 }
 
-static pid_t spawn_with_pipe(struct child *c)
+// A child that shares memory and is stuck in a file system cannot be left to
+// itself: it would go on with memory that is used for something else by then. It
+// is killed; if even that takes time it never runs code of ours again.
+static void abandon(pid_t pid)
 {
-	int fds[2];
-	if (kernel_pipe(fds) < 0) {
-		c->report.stage = SPAWN_CLONE;
-		c->report.errnum = errno;
-		c->failed = true;
-		return -1;
+	kill(pid, SIGKILL);
+	suspect_until_ms = clock_mono_ms() + SUSPECT_MS;
+	if (wait_for_word(KILL_WAIT_MS)) {
+		wait_for(pid);
+		return;
 	}
-	c->report_fd = fds[1];
-	pid_t pid = clone_child(c);
-	close(fds[1]);
-	struct spawn_error e;
-	if (pid > 0 && read(fds[0], &e, sizeof(e)) == sizeof(e)) {
-		c->report.stage = e.stage;
-		c->report.errnum = e.errnum;
-		c->failed = true;
-	}
-	close(fds[0]);
-	return pid;
+	abandoned[nwords++] = pid;
+	if (nwords == WORDS)
+		memory_is_shared = table_is_shared = false;
 }
 
-pid_t proc_spawn(const struct spawn *s, struct spawn_error *e)
+bool spawn_is_abandoned(pid_t pid)
 {
-	struct child c = { .s = s, .path = path_of(s->envp), .report_fd = -1 };
+	for (unsigned i = 0; i < nwords; i++)
+		if (abandoned[i] == pid)
+			return true;
+	return false;
+}
+
+void spawn_reaped(pid_t pid)
+{
+	for (unsigned i = 0; i < nwords; i++)
+		if (abandoned[i] == pid)
+			abandoned[i] = 0;
+}
+
+// Some kernels clear no word for a child that dumps core.
+static bool is_dead(pid_t pid)
+{
+	siginfo_t si = { 0 };
+	return waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid == pid;
+}
+
+// The pid; -1 with *e; 0: it takes too long this way.
+static pid_t spawn_sharing(const struct spawn *s, struct spawn_error *e)
+{
+	struct child c = { .s = s, .path = path_of(s->envp), .report_fd = -1, .shares_table = table_is_shared };
 	char *first = s->argv[0];
-	pid_t pid = memory_is_shared ? clone_child(&c) : spawn_with_pipe(&c);
-	s->argv[0] = first;
+	pid_t pid = fill_slots(&c) < 0 ? -1 : clone_child(child_main, c.shares_table ? CLONE_FILES : 0, &c);
+	if (pid < 0)
+		no_process(e);
+	bool done = pid < 0;
+	do
+		done = done || wait_for_word(WAIT_MS) || is_dead(pid);
+	while (!done && !c.prepared);
 	empty_slots();
+	if (!done)
+		abandon(pid);
+	s->argv[0] = first;
+	if (!done)
+		return 0;
 	if (!c.failed)
 		return pid;
-	e->stage = c.report.stage;
-	e->errnum = c.report.errnum;
-	if (pid > 0)
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			continue;
+	wait_for(pid);
+	*e = (struct spawn_error){ c.report.stage, c.report.errnum };
 	return -1;
+}
+
+int spawn_outcome(int fd, struct spawn_error *e)
+{
+	ssize_t n = read(fd, e, sizeof(*e));
+	if (n == sizeof(*e))
+		return -1;
+	return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : 1;
+}
+
+// With memory of its own it may take as long as it likes.
+static pid_t spawn_apart(const struct spawn *s, int limit_ms, int *pending_fd, struct spawn_error *e)
+{
+	struct child c = { .s = s, .path = path_of(s->envp) };
+	int fds[2];
+	fill_slots(&c);
+	if (kernel_pipe(fds) < 0)
+		return no_process(e);
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	c.report_fd = fds[1];
+	pid_t pid = fork();
+	if (pid == 0)
+		child_main(&c);
+	if (pid < 0)
+		no_process(e);
+	close(fds[1]);
+	struct pollfd p = { .fd = fds[0], .events = POLLIN };
+	int rc = pid < 0 ? 1 : poll(&p, 1, limit_ms) == 1 ? spawn_outcome(fds[0], e) : 0;
+	if (rc == 0) {
+		*pending_fd = fds[0];
+		return pid;
+	}
+	close(fds[0]);
+	if (rc > 0)
+		return pid;
+	wait_for(pid);
+	return -1;
+}
+
+pid_t proc_spawn(const struct spawn *s, int *pending_fd, struct spawn_error *e)
+{
+	*pending_fd = -1;
+	if (!memory_is_shared)
+		return spawn_apart(s, WAIT_MS, pending_fd, e);
+	pid_t pid = clock_mono_ms() < suspect_until_ms ? 0 : spawn_sharing(s, e);
+	return pid ? pid : spawn_apart(s, SHORT_WAIT_MS, pending_fd, e);
 }
 
 const char *spawn_stage_text(enum spawn_stage stage)

@@ -1,9 +1,10 @@
 // Starts a program in a new session, with everything prepared before the clone.
 //
-// The child shares memory with the caller until exec (clone(2) CLONE_VM |
-// CLONE_VFORK, on a stack of its own), so nothing is copied and the stage and
-// errno of a failure come back without a pipe. Where memory is not really shared
-// (qemu-user, valgrind) a close-on-exec pipe carries them instead.
+// The child shares memory with the caller until exec (clone(2) CLONE_VM, on a
+// stack of its own), so nothing is copied and the stage and errno of a failure come
+// back without a pipe. Where memory is not really shared (qemu-user, valgrind), and
+// for a while after a file system has been too slow, it is a fork(2) with a
+// close-on-exec pipe: that may take as long as it likes while the caller goes on.
 #pragma once
 #include <stdbool.h>
 #include <sys/resource.h>
@@ -33,7 +34,16 @@ struct spawn {
 // any child exists and with SIGCHLD blocked. 0, or -1 with errno.
 int spawn_init(void);
 // The pid, or -1 with *e filled. Takes no memory. The caller has all signals
-// blocked that it handles; the child starts with none blocked.
-pid_t proc_spawn(const struct spawn *s, struct spawn_error *e);
+// blocked that it handles; the child starts with none blocked. Returns within about
+// half a second: when the dir or the program is on a file system that has not
+// answered by then, *pending_fd tells later (else it is -1). The caller closes it.
+pid_t proc_spawn(const struct spawn *s, int *pending_fd, struct spawn_error *e);
+// Once *pending_fd is readable: 1 the program runs, or was ended before; 0 not known
+// yet; -1 it does not, *e says why, and the child ends.
+int spawn_outcome(int pending_fd, struct spawn_error *e);
+// A child that was too slow is killed, which may take long too. Until its end has
+// been seen it is no process of anybody's.
+bool spawn_is_abandoned(pid_t pid);
+void spawn_reaped(pid_t pid);
 // "cannot enter the directory", ... for messages.
 const char *spawn_stage_text(enum spawn_stage stage);

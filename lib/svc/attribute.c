@@ -12,6 +12,7 @@
 // for processes that are older than the leader's end, or that carry the name.
 #include "base/err.h"
 #include "proc/cgroup.h"
+#include "proc/spawn.h"
 #include "svc/kin.h"
 #include "svc/super.h"
 #include <errno.h>
@@ -54,14 +55,18 @@ static void mark_known(struct super *u)
 // exec, which does not take longer than this.
 enum { EXEC_LIMIT_S = 2 };
 
+// Who waits for a disk may hold a lock that reading its environment needs.
 static struct service *service_of_env(struct super *u, const struct proc *p)
 {
 	char name[UNIT_NAME_MAX + 1];
-	int rc = tree_env(p->pid, "ZINIT_SERVICE", name, sizeof(name));
-	if (rc < 0 && err_is_shortage(errno))
+	errno = EAGAIN;
+	int rc = p->state == 'D' ? -1 : tree_env(p->pid, "ZINIT_SERVICE", name, sizeof(name));
+	if (rc < 0 && errno == EAGAIN)
+		u->question = true;
+	else if (rc < 0 && err_is_shortage(errno))
 		u->doubt = true;
 	else if (rc < 0)
-		u->doubt |= tree_now() - p->start < EXEC_LIMIT_S * (uint64_t)sysconf(_SC_CLK_TCK);
+		u->question |= tree_now() - p->start < EXEC_LIMIT_S * (uint64_t)sysconf(_SC_CLK_TCK);
 	return rc > 0 ? super_find(u, name) : NULL;
 }
 
@@ -170,7 +175,7 @@ void kin_attribute(struct super *u)
 	mark_descendants(u);
 	for (size_t i = 0; i < u->tree.len; i++) {
 		struct proc *p = &u->tree.procs[i];
-		if (!p->owner && p->ppid == self && proc_is_alive(p))
+		if (!p->owner && p->ppid == self && proc_is_alive(p) && !spawn_is_abandoned(p->pid))
 			mark_adopted(u, p);
 	}
 	mark_descendants(u);

@@ -164,6 +164,20 @@ static void ask_groups(struct super *u)
 	}
 }
 
+// A process that cannot be told for so long, stuck in a dead file system, is
+// nobody's: it must not keep every other stop from its end.
+enum { QUESTION_MS = 10000 };
+
+static void weigh_question(struct super *u)
+{
+	uint64_t now = u->loop->now_ms;
+	if (!u->question)
+		u->question_ms = 0;
+	else if (!u->question_ms)
+		u->question_ms = now;
+	u->doubt |= u->question && now - u->question_ms < QUESTION_MS;
+}
+
 static void say_blind(int errnum)
 {
 	const char *why = errnum == ENOENT  ? "none is mounted"
@@ -188,9 +202,10 @@ static bool scan(struct super *u)
 		ask_groups(u);
 		return true;
 	}
-	u->blind = false;
+	u->blind = u->question = false;
 	kin_attribute(u);
 	remember(u);
+	weigh_question(u);
 	if (u->doubt)
 		keep_open(u, DOUBT_MS);
 	else
@@ -266,7 +281,7 @@ void kin_end(struct service *s)
 		signal_members(s, s->def->stop_signal, false);
 		return;
 	}
-	kill(-s->rec.pid, s->def->stop_signal);
+	svc_kill(s->rec.pid, s->def->stop_signal);
 	for (size_t i = 0; i < u->nmembers; i++)
 		if (u->members[i].svc == s && u->members[i].in_group)
 			u->members[i].signalled = true;
@@ -277,9 +292,9 @@ static void kill_once(struct service *s)
 	if (s->cgroup_fd >= 0)
 		cgroup_kill(s->cgroup_fd);
 	if (s->rec.pid)
-		kill(-s->rec.pid, SIGKILL);
+		svc_kill(s->rec.pid, SIGKILL);
 	if (s->test.pid)
-		kill(-s->test.pid, SIGKILL);
+		svc_kill(s->test.pid, SIGKILL);
 	signal_members(s, SIGKILL, true);
 }
 

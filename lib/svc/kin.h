@@ -20,5 +20,6 @@ static inline bool svc_is_ending(const struct service *s)
 	return s->rec.phase == PHASE_STOPPING || s->rec.phase == PHASE_COOLING || s->rec.phase == PHASE_ENDING;
 }
 
-// Sets owner and mark in the snapshot u->tree; u->doubt when a question stays open.
+// Sets owner and mark in the snapshot u->tree; u->question or u->doubt when that
+// cannot be done for all.
 void kin_attribute(struct super *u);

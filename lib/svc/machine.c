@@ -100,15 +100,24 @@ static struct step on_spawn_ok(enum phase p, const struct facts *f)
 	return stay(p);
 }
 
+static struct step on_loaded(enum phase p, const struct facts *f)
+{
+	if (p != PHASE_SPAWNED)
+		return stay(p);
+	if (f->has_test && !f->oneshot)
+		return (struct step){ p, WORD_KEEP, ACT_TEST };
+	return (struct step){ PHASE_RUNNING, WORD_RUNNING, ACT_NONE };
+}
+
 static struct step on_spawn_failed(enum phase p, const struct facts *f)
 {
 	switch (p) {
 	case PHASE_BLOCKED:
+	case PHASE_SPAWNED: // after EV_SPAWN_SLOW
 		if (f->oneshot)
 			return (struct step){ PHASE_IDLE, WORD_FAILURE, ACT_NONE };
 		return (struct step){ PHASE_COOLING, WORD_FAILURE, ACT_DELAY };
 	case PHASE_IDLE:
-	case PHASE_SPAWNED:
 	case PHASE_RUNNING:
 	case PHASE_STOPPING:
 	case PHASE_COOLING:
@@ -124,6 +133,8 @@ static struct step on_leader_exit(enum phase p, const struct facts *f)
 	unsigned left = f->left ? ACT_SIGNAL : ACT_NONE;
 	switch (p) {
 	case PHASE_SPAWNED:
+		if (f->oneshot)
+			return (struct step){ PHASE_IDLE, WORD_EXIT, ACT_NONE };
 		return (struct step){ PHASE_COOLING, WORD_EXIT, left | ACT_TEST_END | ACT_DELAY };
 	case PHASE_RUNNING:
 		if (f->oneshot)
@@ -189,6 +200,10 @@ struct step svc_next(enum phase p, enum event event, const struct facts *f)
 		return p == PHASE_BLOCKED ? begin(f, WORD_KEEP, ACT_DELAY_END) : stay(p);
 	case EV_SPAWN_OK:
 		return on_spawn_ok(p, f);
+	case EV_SPAWN_SLOW:
+		return p == PHASE_BLOCKED ? (struct step){ PHASE_SPAWNED, WORD_SPAWNED, ACT_NONE } : stay(p);
+	case EV_LOADED:
+		return on_loaded(p, f);
 	case EV_SPAWN_FAILED:
 		return on_spawn_failed(p, f);
 	case EV_SPAWN_LATER:
@@ -219,7 +234,7 @@ const char *phase_name(enum phase p)
 
 const char *event_name(enum event e)
 {
-	static const char *const names[] = { "START", "STOP", "RESTART", "READY", "SPAWN_OK", "SPAWN_FAILED",
-		"SPAWN_LATER", "TEST_PASSED", "EXIT", "CLEAR", "DELAY_OVER", "GRACE_OVER" };
+	static const char *const names[] = { "START", "STOP", "RESTART", "READY", "SPAWN_OK", "SPAWN_SLOW", "LOADED",
+		"SPAWN_FAILED", "SPAWN_LATER", "TEST_PASSED", "EXIT", "CLEAR", "DELAY_OVER", "GRACE_OVER" };
 	return e < EV_COUNT ? names[e] : "?";
 }

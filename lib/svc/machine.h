@@ -35,6 +35,8 @@ enum event {
 	EV_RESTART, // target is Up, but first end what runs
 	EV_READY, // dependencies met (or the resource may be there again)
 	EV_SPAWN_OK,
+	EV_SPAWN_SLOW, // there is a process; a file system has not given it its program yet
+	EV_LOADED, // now it has
 	EV_SPAWN_FAILED, // the program cannot be started
 	EV_SPAWN_LATER, // nothing wrong with it, init lacks a process slot, memory or descriptors
 	EV_TEST_PASSED,

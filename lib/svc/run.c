@@ -298,7 +298,8 @@ static void close_outputs(const struct service *s, int fds[2])
 	}
 }
 
-static pid_t spawn(struct service *s, char **argv, struct stream *pair, int join_fd, struct spawn_error *e)
+static pid_t spawn(
+	struct service *s, char **argv, struct stream *pair, int join_fd, int *pending_fd, struct spawn_error *e)
 {
 	struct super *u = s->super;
 	char mark[sizeof("ZINIT_SERVICE=") + UNIT_NAME_MAX];
@@ -318,7 +319,7 @@ static pid_t spawn(struct service *s, char **argv, struct stream *pair, int join
 		.nofile = &u->nofile,
 		.join_fd = join_fd,
 	};
-	pid_t pid = proc_spawn(&how, e);
+	pid_t pid = proc_spawn(&how, pending_fd, e);
 	close_outputs(s, fds);
 	return pid;
 }
@@ -342,10 +343,62 @@ static void spawn_failed(struct service *s, const struct spawn_error *e)
 	svc_event(s, EV_SPAWN_FAILED);
 }
 
+// ---- a program or dir on a file system that does not answer ----
+
+static void close_loading(struct service *s)
+{
+	int fd = loop_remove(s->super->loop, &s->loading);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void loaded(struct source *src, uint32_t events)
+{
+	(void)events;
+	struct service *s = container_of(src, struct service, loading);
+	int rc = spawn_outcome(src->fd, &s->refused);
+	if (rc == 0)
+		return;
+	close_loading(s);
+	s->is_refused = rc < 0; // its end is near
+	if (rc < 0 || s->rec.phase != PHASE_SPAWNED)
+		return;
+	svc_reason(s, "%s", "");
+	svc_event(s, EV_LOADED);
+}
+
+static void wait_for_program(struct service *s, int pending_fd)
+{
+	s->loading.fn = loaded;
+	if (loop_add(s->super->loop, &s->loading, pending_fd, EPOLLIN) < 0) {
+		close(pending_fd);
+		svc_event(s, EV_SPAWN_OK);
+		return;
+	}
+	log_warn("service '%s': its program or dir is on a file system that is slow to answer", service_name(s));
+	svc_reason(s, "waits for the file system of its program or dir");
+	svc_event(s, EV_SPAWN_SLOW);
+}
+
+bool run_failed(struct service *s)
+{
+	if (s->loading.fd >= 0)
+		loaded(&s->loading, 0);
+	close_loading(s);
+	bool failed = s->is_refused && s->rec.phase == PHASE_SPAWNED;
+	s->is_refused = false;
+	if (failed)
+		spawn_failed(s, &s->refused);
+	return failed;
+}
+
+// ---- the leader ----
+
 void run_spawn(struct service *s)
 {
 	struct super *u = s->super;
 	struct spawn_error e;
+	int pending_fd;
 	// What earlier runs of a oneshot left is remembered before a new leader's
 	// session takes the place of theirs.
 	if (s->def->oneshot && s->rec.exited)
@@ -354,7 +407,7 @@ void run_spawn(struct service *s)
 		u->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	s->start_ticks = tree_now();
 	int join_fd = kin_joiner(s);
-	pid_t pid = spawn(s, s->def->argv, s->streams, join_fd, &e);
+	pid_t pid = spawn(s, s->def->argv, s->streams, join_fd, &pending_fd, &e);
 	if (join_fd >= 0)
 		close(join_fd);
 	if (pid < 0) {
@@ -370,7 +423,10 @@ void run_spawn(struct service *s)
 	s->launcher = s->signalled = s->test_ran = false;
 	s->detached = 0;
 	banner(s, 0);
-	svc_event(s, EV_SPAWN_OK);
+	if (pending_fd >= 0)
+		wait_for_program(s, pending_fd);
+	else
+		svc_event(s, EV_SPAWN_OK);
 }
 
 // ---- readiness test ----
@@ -391,7 +447,10 @@ void run_test(struct service *s)
 		return;
 	struct spawn_error e = { SPAWN_EXEC, EINVAL };
 	bool can = s->def->test_argv != NULL;
-	pid_t pid = can ? spawn(s, s->def->test_argv, s->test_streams, -1, &e) : -1;
+	int pending_fd = -1;
+	pid_t pid = can ? spawn(s, s->def->test_argv, s->test_streams, -1, &pending_fd, &e) : -1;
+	if (pending_fd >= 0) // whatever becomes of it, its exit status tells, or its limit
+		close(pending_fd);
 	if (pid < 0) {
 		if (!s->rec.test_failed) {
 			svc_reason(s, "its test cannot run: %s", can ? strerror(e.errnum) : s->def->test_broken);
@@ -419,7 +478,7 @@ void run_test_tick(struct service *s)
 	}
 	log_warn("service '%s': its test ran longer than %d s and was ended", service_name(s),
 		SUPER_TEST_LIMIT_MS / 1000);
-	kill(-s->test.pid, SIGKILL);
+	svc_kill(s->test.pid, SIGKILL);
 }
 
 void run_test_end(struct service *s)
@@ -427,7 +486,7 @@ void run_test_end(struct service *s)
 	timer_stop(&s->delay);
 	set_test_failed(s, false);
 	if (s->test.pid)
-		kill(-s->test.pid, SIGKILL);
+		svc_kill(s->test.pid, SIGKILL);
 }
 
 void run_test_exit(struct service *s, struct exit_status how)
@@ -469,6 +528,7 @@ int run_prepare(struct service *s, const struct def *d)
 {
 	struct super *u = s->super;
 	if (!s->streams[0].svc) {
+		s->loading.fd = -1;
 		init_stream(s, &s->streams[0], RING_STDOUT);
 		init_stream(s, &s->streams[1], RING_STDERR);
 	}
@@ -486,6 +546,7 @@ int run_prepare(struct service *s, const struct def *d)
 void run_release(struct service *s)
 {
 	struct loop *l = s->super->loop;
+	close_loading(s);
 	close_stream(l, &s->streams[0]);
 	close_stream(l, &s->streams[1]);
 	if (!s->test_streams)

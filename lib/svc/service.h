@@ -5,6 +5,7 @@
 #include "conf/unit.h"
 #include "loop/loop.h"
 #include "proc/reap.h"
+#include "proc/spawn.h"
 #include "svc/machine.h"
 #include "svc/ring.h"
 #include <stdint.h>
@@ -120,6 +121,9 @@ struct service {
 	struct timer grace;
 	struct list exits; // in super.exits while an exit waits to be handled
 	struct stream streams[2];
+	struct source loading; // tells what became of a start that takes long; or not in the loop
+	struct spawn_error refused; // by it
+	bool is_refused;
 	struct exit_status test_how; // of a test in super.exits
 	int cgroup_fd; // of the service's control group, -1: none
 	pid_t test_group; // its session, until what it left is ended

@@ -263,6 +263,7 @@ static void note_exit(void *ctx, pid_t pid, struct exit_status how)
 {
 	struct super *u = ctx;
 	struct tracked *t = run_tracked(u, pid);
+	spawn_reaped(pid);
 	if (!t)
 		return;
 	run_untrack(u, t);
@@ -306,6 +307,8 @@ static void leader_exit(struct service *s)
 	char state[SVC_STATE_MAX];
 	enum phase phase = s->rec.phase;
 	run_drain(s);
+	if (run_failed(s))
+		return;
 	bool asked = phase == PHASE_STOPPING;
 	bool failed = s->rec.how.signaled || s->rec.how.value;
 	if (!asked) {
@@ -373,11 +376,17 @@ void super_stop(struct service *s)
 	svc_event(s, EV_STOP);
 }
 
+int svc_kill(pid_t leader, int sig)
+{
+	int rc = kill(-leader, sig);
+	return rc < 0 && errno == ESRCH ? kill(leader, sig) : rc;
+}
+
 int super_kill(struct service *s, int sig, struct err *err)
 {
 	if (!s->rec.pid)
 		return err_set(err, ERR_SERVICE_IS_DOWN, "service '%s' is down", service_name(s));
-	if (kill(-s->rec.pid, sig) < 0)
+	if (svc_kill(s->rec.pid, sig) < 0)
 		return err_set(err, ERR_INTERNAL, "%s", strerror(errno));
 	return 0;
 }

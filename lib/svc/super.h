@@ -56,6 +56,8 @@ struct super {
 	bool cgroups; // services with kill: tree get a control group
 	bool blind; // there is no /proc of ours: only groups are known
 	bool doubt; // the last snapshot was not whole, or left a question open
+	bool question; // whose a process is could not be told yet
+	uint64_t question_ms; // since when that is so, 0: it is not
 	uint64_t scan_turn; // loop turn of the snapshot that members come from
 	uint64_t calm_turn; // loop turn in which init had no adopted children
 	uint64_t looked_ms; // when kin_look() last looked
@@ -158,6 +160,9 @@ static inline bool svc_has_left(const struct service *s)
 	return s->left || s->unsure || s->test.pid;
 }
 
+// To the process group of a child, which has none yet in the first moment of a slow start.
+int svc_kill(pid_t leader, int sig);
+
 struct node *graph_node(struct super *u, const char *name); // found or made; NULL without memory
 struct node *graph_find(struct super *u, const char *name);
 void graph_release(struct super *u, struct node *n); // frees it if nobody needs it
@@ -173,6 +178,7 @@ void run_track(struct super *u, struct tracked *t, pid_t pid);
 void run_untrack(struct super *u, struct tracked *t);
 struct tracked *run_tracked(struct super *u, pid_t pid);
 void run_spawn(struct service *s); // feeds EV_SPAWN_*
+bool run_failed(struct service *s); // did the leader that has ended never run its program? feeds EV_SPAWN_FAILED
 void run_test(struct service *s);
 void run_test_tick(struct service *s);
 void run_test_end(struct service *s);

@@ -42,7 +42,7 @@ def test_few_descriptors_make_services_wait_with_the_reason(daemon):
     own(daemon)
     for number in range(40):
         daemon.service(f"s{number:02}", SLEEP)
-    daemon.start(argv=[*USER, *daemon.arguments()], before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+    daemon.start(argv=[*USER, *daemon.arguments()], before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (72, 72)))
     names = sorted(daemon.list())
     wait_until(lambda: set(daemon.list().values()) == {"Running", "Blocked"})
     waiting = [name for name in names if daemon.state(name) == "Blocked"]
