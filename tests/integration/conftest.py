@@ -1,3 +1,4 @@
+import inspect
 import shutil
 import tempfile
 
@@ -13,6 +14,13 @@ def pytest_runtest_makereport(item, call):
     setattr(item, "report_" + call.when, outcome.get_result())
 
 
+def pytest_generate_tests(metafunc):
+    """Whoever has services with `kill: tree` is run with control groups and without, where there are some."""
+    if 'kill="tree"' in inspect.getsource(metafunc.function) and zinit.delegated():
+        metafunc.fixturenames.append("init_options")
+        metafunc.parametrize("init_options", [[], ["--no-cgroups"]], ids=["cgroups", "no-cgroups"])
+
+
 @pytest.fixture
 def daemons(request):
     """Makes daemons; each must have survived its test and end cleanly."""
@@ -22,6 +30,7 @@ def daemons(request):
 
     def make():
         daemon = zinit.Daemon(tempfile.mkdtemp(prefix="zi-"))
+        daemon.options = getattr(request.node, "callspec", None) and request.node.callspec.params.get("init_options") or []
         made.append(daemon)
         return daemon
 

@@ -2,6 +2,7 @@
 // and /proc/meminfo is empty, since other disks of the machine are not meant.
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>

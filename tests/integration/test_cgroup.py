@@ -1,18 +1,9 @@
 """kill: tree with control groups: what hides from the environment and the tree is still known."""
-import os
-import pathlib
-
 import pytest
-
-from zinit import sh, wait_until
+from zinit import delegated, sh, wait_until
 
 # Double-forked, in a session of its own, its environment cleared, its ancestors gone.
 HIDDEN = "(env -i setsid /bin/sh -c '/bin/sleep 1234 & exit 0' &); exec sleep 999"
-
-
-def delegated():
-    mounted = " - cgroup2 " in pathlib.Path("/proc/self/mountinfo").read_text()
-    return os.geteuid() == 0 and mounted and "0::/" in pathlib.Path("/proc/self/cgroup").read_text().splitlines()
 
 
 def start(daemon, *options):

@@ -137,6 +137,12 @@ def namespace():
             "--fork", "--pid", "--mount-proc", "--kill-child"]
 
 
+def delegated():
+    """Is there a cgroup v2 tree that init takes for its own?"""
+    mounted = " - cgroup2 " in pathlib.Path("/proc/self/mountinfo").read_text()
+    return os.geteuid() == 0 and mounted and "0::/" in pathlib.Path("/proc/self/cgroup").read_text().splitlines()
+
+
 _namespace_works = []
 
 
@@ -174,6 +180,7 @@ class Daemon:
         self.config = self.dir / "c"
         self.config.mkdir()
         self.socket = str(self.dir / "s")
+        self.options = []  # of init, besides those that every test needs
         self.ended = False
         self.process = None
         self.pid = 0
@@ -199,7 +206,7 @@ class Daemon:
     # -- life ----------------------------------------------------------------------------------
 
     def arguments(self, *more):
-        return [ZINIT, "-s", self.socket, "init", "--container", "-c", str(self.config), *more]
+        return [ZINIT, "-s", self.socket, "init", "--container", "-c", str(self.config), *self.options, *more]
 
     def launch(self, *more, argv=None, env=None, etc_environment=None, beside=False, before=None, stdout=None,
                pass_fds=()):
