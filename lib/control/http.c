@@ -87,7 +87,10 @@ static int start(struct control *k, enum http_helper_kind kind, int fd, struct e
 		.stderr_fd = STDERR_FILENO,
 		.join_fd = -1,
 		.nofile = &k->super->nofile };
-	pid_t pid = proc_spawn(&sp, &e);
+	int pending_fd;
+	pid_t pid = proc_spawn(&sp, &pending_fd, &e);
+	if (pending_fd >= 0) // its exit status tells
+		close(pending_fd);
 	if (pid < 0)
 		return err_set(err, ERR_INTERNAL, "the HTTP server cannot be started: %s: %s",
 			spawn_stage_text(e.stage), strerror(e.errnum));
