@@ -130,7 +130,7 @@ $(O)/%.o: %.c $(O)/config.h $(O)/applets.h $(O)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # What every call of the socket runs through: the smallest code is slow there.
-$(addprefix $(O)/lib/,base/buf.o rpc/frame.o rpc/json.o rpc/jsonrpc.o): CFLAGS += -O2
+$(addprefix $(O)/lib/,base/buf.o control/service.o rpc/call.o rpc/frame.o rpc/json.o rpc/jsonrpc.o): CFLAGS += -O2
 
 $(O)/openrpc.h: openrpc.json configs/minify.awk
 	$(call say,GEN)

@@ -30,12 +30,8 @@ static void add_state(struct buf *b, const struct service *s)
 }
 
 // A name of ours: nothing in it needs an escape.
-static void add_member(struct buf *b, const char *name)
-{
-	buf_add_str(b, ",\"");
-	buf_add_str(b, name);
-	buf_add_str(b, "\":");
-}
+// `,"name":`; the name is a literal.
+#define add_member(b, name) buf_add(b, ",\"" name "\":", sizeof(",\"" name "\":") - 1)
 
 static void add_name(struct buf *b, const struct service *s)
 {
@@ -96,10 +92,9 @@ static void add_blocked_by(struct buf *b, const struct service *s)
 	buf_add_str(b, *between == '[' ? "[]" : "]");
 }
 
-static void add_time(struct buf *b, const char *name, uint64_t wall_ms)
+static void add_time(struct buf *b, uint64_t wall_ms)
 {
 	char text[CLOCK_TEXT_MAX];
-	add_member(b, name);
 	clock_text(wall_ms, text);
 	json_add_str(b, text, strlen(text));
 }
@@ -142,8 +137,10 @@ static void add_extras(struct buf *b, struct service *s)
 		add_member(b, "uptime");
 		buf_add_u64(b, (clock_mono_ms() - r->started_ms) / 1000);
 	}
-	if (r->since_ms)
-		add_time(b, "since", r->since_ms);
+	if (r->since_ms) {
+		add_member(b, "since");
+		add_time(b, r->since_ms);
+	}
 	if (r->phase == PHASE_COOLING && timer_is_set(&s->delay)) {
 		add_member(b, "retry_in_ms");
 		buf_add_u64(b, timer_left_ms(&s->delay));

@@ -115,10 +115,19 @@ static bool is_simple(unsigned char c)
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 static bool string(struct check *c)
 {
 	for (c->p++; c->p < c->end;) {
 		unsigned char ch = (unsigned char)*c->p;
+		if (is_plain(ch)) {
+			c->p++;
+			continue;
+		}
 		if (is_simple(ch)) {
 			c->p++;
 			continue;
@@ -378,18 +387,20 @@ size_t json_decode(struct span s, char *out)
 
 bool json_is(struct span s, const char *text)
 {
-	if (!memchr(s.at, '\\', s.len)) {
-		size_t n = strlen(text);
+	size_t n = strlen(text);
+	// With escapes it is longer than what it says.
+	if (s.len <= n + 2)
 		return s.len == n + 2 && !memcmp(s.at + 1, text, n);
-	}
+	if (!memchr(s.at, '\\', s.len))
+		return false;
 	const char *p = s.at + 1, *end = s.at + s.len - 1;
 	while (p < end) {
 		char piece[4], *after = piece;
 		p = decode_next(p, end, &after);
-		size_t n = (size_t)(after - piece);
-		if (!*text || strncmp(text, piece, n) != 0)
+		size_t got = (size_t)(after - piece);
+		if (!*text || strncmp(text, piece, got) != 0)
 			return false;
-		text += n;
+		text += got;
 	}
 	return !*text;
 }

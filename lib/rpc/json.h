@@ -33,7 +33,7 @@ struct json_iter {
 struct json_iter json_iter(struct span container);
 // key.at is NULL in an array; the key is a string with its quotes.
 bool json_next(struct json_iter *it, struct span *key, struct span *value);
-// Is the string (with its quotes) this text?
+// Is the string (with its quotes) this text, which has no backslash?
 bool json_is(struct span string, const char *text);
 // Decodes a string to out (room for string.len bytes), NUL-terminated. Its length.
 size_t json_decode(struct span string, char *out);

@@ -291,6 +291,9 @@ static void serve(struct rpc_conn *c)
 		return;
 	}
 	flush(c);
+	// Served now; only a stream may have more to say.
+	if (list_empty(&c->streams))
+		work_cancel(&c->more);
 	if (c->unserved && !is_full(c))
 		work_queue(c->server->loop, &c->more);
 	if (c->out.cap > RPC_UNREAD_MAX)
