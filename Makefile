@@ -108,8 +108,9 @@ not-y := $(if $(CONFIG_PID1),lib/pid1/none.c,lib/pid1/boot.c lib/pid1/power.c)
 not-y += lib/control/discover$(if $(CONFIG_DISCOVER),_none).c lib/control/file$(if $(CONFIG_FILES),_none).c
 not-y += lib/control/stats$(if $(CONFIG_STATS),_none).c lib/control/events$(if $(CONFIG_EVENTS),_none).c
 not-y += lib/control/http$(if $(CONFIG_APPLET_PROXY),_none).c
-not-y += lib/http/tls_$(if $(CONFIG_TLS),none,mbed).c $(if $(CONFIG_HTTP),,$(filter lib/http/%,$(lib-all)))
+not-y += $(if $(CONFIG_TLS),lib/http/tls_none.c,lib/http/tls_mbed.c lib/http/tls_self.c) $(if $(CONFIG_HTTP),,$(filter lib/http/%,$(lib-all)))
 not-y += $(if $(filter 1,$(STATIC)),,lib/base/small_stdio.c)
+DEPS_LIBS += $(if $(CONFIG_TLS),-lmbedtls -lmbedx509 -lmbedcrypto)
 lib-src := $(filter-out $(not-y),$(lib-all))
 lib-obj := $(lib-src:%.c=$(O)/%.o)
 main-objs := $(addprefix $(O)/,applets/main.o $(objs-y))

@@ -35,6 +35,9 @@ for purpose; do
 		need "pkg-config --exists yaml-0.1" libyaml-dev yaml-dev libyaml-devel
 		need "command -v awk" gawk gawk gawk
 		;;
+	tls)
+		need "test -e /usr/include/mbedtls/ssl.h" libmbedtls-dev mbedtls-dev mbedtls-devel
+		;;
 	cross)
 		if ! command -v zig >/dev/null && ! python_has ziglang && [ ! -x $tools/ziglang/zig ]; then
 			need "python_has pip" python3-pip py3-pip python3-pip

@@ -39,7 +39,7 @@ export ASAN_OPTIONS ?= detect_leaks=1:abort_on_error=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
 check:
-	$(Q)sh configs/install-deps.sh build test
+	$(Q)sh configs/install-deps.sh build test $(if $(CONFIG_TLS),tls)
 	$(Q)$(MAKE) --no-print-directory check-unit check-integration
 
 check-unit: $(unit-bin)
