@@ -32,7 +32,7 @@ APPLET(check, "[DIR|FILE...]", "look for mistakes in service files; no daemon is
 // A file of a folder, whether it was asked for or is only what others wait for.
 struct file {
 	char *name;
-	char *service; // without the ending
+	char *service; // the name without its ending; "" when it has none
 	const char *problem; // why it is no service file, else NULL
 	bool shown; // asked for
 	bool left_out; // NAME.yml beside NAME.yaml
@@ -189,12 +189,13 @@ static int print_findings(struct check *c, bool json)
 	if (json)
 		putchar('[');
 	for (size_t i = 0; i < c->n; i++) {
-		if (!json)
+		if (!json) {
 			print_line(&c->findings[i]);
-		else if (i)
+			continue;
+		}
+		if (i)
 			putchar(',');
-		if (json)
-			print_object(&c->findings[i]);
+		print_object(&c->findings[i]);
 	}
 	if (json)
 		puts("]");
@@ -209,15 +210,16 @@ static struct file *add_file(struct folder *d, const char *name)
 	d->files = more(d->files, d->n, &d->cap, sizeof(*d->files));
 	struct file *f = &d->files[d->n++];
 	*f = (struct file){ .name = checked(strdup(name)) };
-	f->service = checked(len ? strndup(name, len) : strdup(name));
+	f->service = checked(strndup(name, len));
 	f->problem = len ? unit_name_problem(name, len) : "the name does not end in .yaml or .yml";
 	f->shown = d->whole;
 	return f;
 }
 
-static struct file *find_name(const struct folder *d, const char *name)
+// Among the first n.
+static struct file *find_name(const struct folder *d, size_t n, const char *name)
 {
-	for (size_t i = 0; i < d->n; i++)
+	for (size_t i = 0; i < n; i++)
 		if (!strcmp(d->files[i].name, name))
 			return &d->files[i];
 	return NULL;
@@ -249,7 +251,7 @@ static void add_argument(struct check *c, const char *path)
 	}
 	const char *name = slash ? slash + 1 : path;
 	struct folder *d = find_folder(c, path, (size_t)(name - path));
-	struct file *f = find_name(d, name);
+	struct file *f = find_name(d, d->n, name);
 	if (!f)
 		f = add_file(d, name);
 	f->shown = true;
@@ -279,12 +281,7 @@ static bool read_folder(struct check *c, struct folder *d)
 	for (struct dirent *e; dir && (e = readdir(dir));) {
 		if (!unit_name_of_file(e->d_name) || !is_file(dirfd(dir), e))
 			continue;
-		struct file *f = NULL;
-		for (size_t i = 0; i < asked && !f; i++)
-			f = strcmp(d->files[i].name, e->d_name) ? NULL : &d->files[i];
-		if (f)
-			f->shown = true;
-		else
+		if (!find_name(d, asked, e->d_name))
 			add_file(d, e->d_name);
 	}
 	if (!dir) {
@@ -481,7 +478,7 @@ static void check_folder(struct check *c, struct folder *d)
 		return;
 	for (size_t i = 0; i < d->n; i++) {
 		struct file *f = &d->files[i];
-		f->left_out = i && !strcmp(f->service, f[-1].service);
+		f->left_out = i && *f->service && !strcmp(f->service, f[-1].service);
 		check_file(c, d, f);
 	}
 	for (size_t i = 0; i < d->n; i++) {

@@ -215,6 +215,11 @@ def test_what_is_no_file(tmp_path, name, problem):
     assert code == 1 and len(lines) == 1 and problem in lines[0]
 
 
+def test_a_file_named_like_a_service(tmp_path):
+    write(tmp_path, {"a": "", "a.yaml": "exec: sh\nafter: [b]\n", "b": "", "b.yaml": "exec: sh\n"})
+    assert check(tmp_path, "a", "b", "a.yaml", "./a.yaml") == (1, [f"{name}: error: the name does not end in .yaml or .yml" for name in "ab"])
+
+
 def test_an_empty_word():
     is_error(cli("check", ""), "empty")
 
