@@ -332,13 +332,13 @@ static bool call_some(
 	return !lost;
 }
 
-int for_each_service(struct cli *cli, const char *method, const char *more, const char *waits)
+int for_each_service(struct cli *cli, const char *method, const char *more, const char *waits, bool at_once)
 {
 	int rc = 0, n = 1;
 	if (!cli->argc)
 		return usage_error(cli, "the name of a service is missing");
 	for (int i = 0; i < cli->argc; i += n) {
-		if (waits)
+		if (at_once)
 			n = cli->argc - i < AT_ONCE ? cli->argc - i : AT_ONCE;
 		if (!call_some(cli, cli->argv + i, n, method, more, waits, &rc))
 			break;

@@ -38,10 +38,10 @@ int session_follow(struct session *s, bool follow, void (*print)(struct span res
 // to be freed.
 char *json_strings(const char *first, ...);
 
-// For a command of the form NAME...: one call for each, all are tried; those that
-// may take long (waits is not NULL) at the same time. `more` is
-// appended to the name in params (",false") or "".
-int for_each_service(struct cli *cli, const char *method, const char *more, const char *waits);
+// For a command of the form NAME...: one call for each, all are tried. `more` is
+// appended to the name in params (",false") or "". at_once: all are asked before
+// the first answer is waited for; else one is done before the next is asked.
+int for_each_service(struct cli *cli, const char *method, const char *more, const char *waits, bool at_once);
 
 // YAML of a result as the original prints it, after "---"; JSON on one line. The
 // exit status.

@@ -7,5 +7,5 @@ APPLET(delete, "SERVICE...", "remove the files of services; what runs goes on") 
 
 static int run(struct cli *cli)
 {
-	return for_each_service(cli, "service_delete", "", NULL);
+	return for_each_service(cli, "service_delete", "", NULL, false);
 }

@@ -7,5 +7,5 @@ APPLET(forget, "SERVICE...", "drop stopped services; their files stay") = {
 
 static int run(struct cli *cli)
 {
-	return for_each_service(cli, "service_forget", "", "waiting for the end of what is left of");
+	return for_each_service(cli, "service_forget", "", "waiting for the end of what is left of", false);
 }

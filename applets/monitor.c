@@ -7,5 +7,5 @@ APPLET(monitor, "SERVICE...", "load service files and start the services") = {
 
 static int run(struct cli *cli)
 {
-	return for_each_service(cli, "service_monitor", ",true", NULL);
+	return for_each_service(cli, "service_monitor", ",true", NULL, false);
 }

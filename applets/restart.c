@@ -12,5 +12,5 @@ static int run(struct cli *cli)
 {
 	bool wait = !cli_flag(cli, OPT_NO_WAIT);
 	return for_each_service(
-		cli, "service_restart", wait ? "" : ",false", wait ? "waiting for the restart of" : NULL);
+		cli, "service_restart", wait ? "" : ",false", wait ? "waiting for the restart of" : NULL, false);
 }

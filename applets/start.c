@@ -18,5 +18,5 @@ static int run(struct cli *cli)
 	bool wait = cli_flag(cli, 'w');
 	if (wait)
 		snprintf(more, sizeof(more), ",%llu", seconds);
-	return for_each_service(cli, "service_start", more, wait ? "waiting for" : NULL);
+	return for_each_service(cli, "service_start", more, wait ? "waiting for" : NULL, true);
 }

@@ -11,5 +11,6 @@ APPLET(stop, "SERVICE...", "stop services and wait until their processes are gon
 static int run(struct cli *cli)
 {
 	bool wait = !cli_flag(cli, OPT_NO_WAIT);
-	return for_each_service(cli, "service_stop", wait ? "" : ",false", wait ? "waiting for the end of" : NULL);
+	return for_each_service(
+		cli, "service_stop", wait ? "" : ",false", wait ? "waiting for the end of" : NULL, false);
 }

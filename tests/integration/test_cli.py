@@ -583,21 +583,27 @@ def test_several_names_at_once(daemon):
     daemon.wait_all()
 
 
-def test_several_names_do_not_wait_for_each_other(daemon):
-    """a ends only when b has been told to; b is up only when a is."""
-    told = daemon.path("told")
-    daemon.service("a", sh(f"trap 'until test -e {told}; do sleep 0.05; done; exit 0' TERM; sleep 1000 & while :; do wait; done"),
-                   shutdown_timeout=100)
-    daemon.service("b", sh(f"trap 'touch {told}; exit 0' TERM; sleep 1000 & while :; do wait; done"), after=["a"])
+def test_start_with_wait_of_several_names_waits_for_all_at_once(daemon):
+    """b is up only when a is, which is named after it."""
+    daemon.service("a", SLEEP)
+    daemon.service("b", SLEEP, after=["a"])
     daemon.start()
     daemon.wait_all()
-    assert daemon.ok("stop", "a", "b") == ""
-    assert daemon.list() == {"a": "Success", "b": "Success"}
-    os.unlink(told)
+    daemon.ok("stop", "b", "a")
     assert daemon.ok("start", "--wait=60", "b", "a") == ""
     assert daemon.list() == {"a": "Running", "b": "Running"}
-    done = daemon.cli("stop", *["b", "nosuch", "a"] * 20)
-    assert done.code == 1 and done.err.count("\n") == 20 and set(daemon.list().values()) == {"Success"}
+    done = daemon.cli("start", "--wait=60", *["b", "nosuch", "a"] * 20)
+    assert done.code == 1 and done.err.count("\n") == 20
+
+
+def test_several_names_are_stopped_in_their_order(daemon):
+    trace = daemon.path("trace")
+    for name in "abc":
+        daemon.service(name, sh(f"trap 'sleep 0.3; echo {name} >> {trace}; exit 0' TERM; sleep 1000 & while :; do wait; done"))
+    daemon.start()
+    wait_until(lambda: daemon.count(SLEEP) == 3)
+    daemon.ok("stop", "c", "a", "b")
+    assert lines_of(trace) == ["c", "a", "b"]
 
 
 def test_a_daemon_that_is_gone_is_told_once(daemon):
