@@ -30,6 +30,7 @@ struct applet;
 struct cli {
 	const struct applet *applet;
 	const char *socket; // NULL: the default
+	const char *token_file, *tls_ca; // for a socket on another machine
 	bool debug;
 	bool lenient; // PID 1: nothing on the command line is an error
 	int argc; // what is left after the options

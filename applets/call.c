@@ -1,6 +1,7 @@
 #include "call.h"
 #include "conf/unit.h"
 #include "conf/yaml.h"
+#include "http/remote.h"
 #include "rpc/json.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,9 +18,12 @@ const char *socket_path(const struct cli *cli)
 int session_open(struct session *s, const struct cli *cli)
 {
 	struct err err;
+	const char *path = socket_path(cli), *tokens = getenv("ZINIT_TOKEN_FILE");
+	const struct remote_options o = { path, cli->token_file ? cli->token_file : tokens, cli->tls_ca };
 	s->next_id = 1;
 	s->lost = false;
-	if (client_open(&s->client, socket_path(cli), &err) == 0)
+	if ((path && remote_is_url(path) ? remote_open(&s->client, &o, &err) : client_open(&s->client, path, &err)) ==
+		0)
 		return 0;
 	return fail("%s", err.text);
 }

@@ -21,10 +21,14 @@ const struct applet *const applets[] = {
 };
 #undef ROW
 
-enum { OPT_INSTALL = OPT_FIRST_LONG, OPT_LIST };
+enum { OPT_INSTALL = OPT_FIRST_LONG, OPT_LIST, OPT_TOKEN_FILE, OPT_TLS_CA };
 
 const struct opt global_opts[] = {
 	{ 's', "socket", "PATH", "socket of the daemon (default: $ZINIT_SOCKET, or " CONFIG_SOCKET ")" },
+#ifdef CONFIG_REMOTE
+	{ OPT_TOKEN_FILE, "token-file", "FILE", "token for a daemon at http://HOST:PORT (default: $ZINIT_TOKEN_FILE)" },
+	{ OPT_TLS_CA, "tls-ca", "FILE", "certificate to trust at https://HOST:PORT (default: those of the system)" },
+#endif
 	{ 'd', "debug", NULL, "say more about what is done" },
 	{ 'h', "help", NULL, "this text" },
 	{ 'V', "version", NULL, "the version" },
@@ -240,6 +244,10 @@ static int store(struct parser *p, const struct opt *o, const char *value)
 	if (is_row_of(global_opts, o)) {
 		if (o->id == 's')
 			c->socket = value;
+		else if (o->id == OPT_TOKEN_FILE)
+			c->token_file = value;
+		else if (o->id == OPT_TLS_CA)
+			c->tls_ca = value;
 		else if (o->id == 'd')
 			c->debug = true;
 		else if (o->id == 'h')

@@ -365,10 +365,11 @@ static void give_up_privileges(void)
 
 static int check_init(const struct cli *cli)
 {
-	struct session s;
-	if (session_open(&s, cli))
-		return 1;
-	session_close(&s);
+	struct client c;
+	struct err err;
+	if (client_open(&c, socket_path(cli), &err) < 0)
+		return fail("%s", err.text);
+	client_close(&c);
 	return 0;
 }
 

@@ -104,6 +104,9 @@ int client_connect(const char *path, struct err *err)
 
 void client_close(struct client *c)
 {
+	if (c->wire)
+		c->wire->close(c);
+	c->wire = NULL;
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
@@ -112,6 +115,8 @@ void client_close(struct client *c)
 
 int client_send(struct client *c, const char *text, size_t len, struct err *err)
 {
+	if (c->wire)
+		return c->wire->send(c, text, len, err);
 	while (len) {
 		ssize_t n = send(c->fd, text, len, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
@@ -163,6 +168,11 @@ int client_line(struct client *c, int timeout_ms, char **line, size_t *len, stru
 		int rc = wait_readable(c, timeout_ms);
 		if (rc == 0)
 			return 0;
+		if (c->wire && rc > 0) {
+			if (c->wire->more(c, err) < 0)
+				return -1;
+			continue;
+		}
 		if (buf_reserve(&c->in, READ_SIZE) < 0)
 			return err_set(err, ERR_INTERNAL, "out of memory");
 		ssize_t n = rc < 0 ? -1 : read(c->fd, c->in.data + c->in.len, READ_SIZE);

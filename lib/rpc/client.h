@@ -3,11 +3,22 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+struct client;
+
+// Another way for the lines than a socket of this machine.
+struct client_wire {
+	int (*send)(struct client *c, const char *text, size_t len, struct err *err); // one message
+	int (*more)(struct client *c, struct err *err); // appends what has come to c->in; 0, or -1
+	void (*close)(struct client *c); // all but the descriptor
+};
+
 struct client {
 	int fd;
 	struct buf in;
 	size_t used; // of in: lines already handed out
 	const char *path;
+	const struct client_wire *wire; // NULL: none
+	void *wire_ctx;
 };
 
 // path NULL: the default one, then the one of older clients (its daemon must be

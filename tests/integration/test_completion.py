@@ -76,9 +76,10 @@ def test_bash_commands_and_options(lab):
         name for name in APPLETS if name.startswith("st")]
     assert bash(lab, "zinit help sta") == [name for name in APPLETS if name.startswith("sta")]
     assert bash(lab, "zinit --i") == ["--install"]
-    assert bash(lab, "zinit list --") == ["--long", "--names", "--json", "--socket", "--debug", "--help", "--version"]
-    assert bash(lab, "zinit log -") == ["-s", "--snapshot", "-n", "--lines", "-f", "--follow", "-t", "--time", "--socket", "-d",
-                                        "--debug", "-h", "--help", "-V", "--version"]
+    remote = ["--token-file", "--tls-ca"] if "--tls-ca" in cli("list", "--help").out else []
+    assert bash(lab, "zinit list --") == ["--long", "--names", "--json", "--socket", *remote, "--debug", "--help", "--version"]
+    assert bash(lab, "zinit log -") == ["-s", "--snapshot", "-n", "--lines", "-f", "--follow", "-t", "--time", "--socket",
+                                        *remote, "-d", "--debug", "-h", "--help", "-V", "--version"]
     assert bash(lab, "zinit-list --n") == bash(lab, "./bin/zinit-list --n") == ["--names"]
     assert bash(lab, "zinit start --w") == ["--wait"]
     assert bash(lab, "zinit completion ") == ["bash", "zsh", "fish"]
