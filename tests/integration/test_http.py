@@ -177,6 +177,19 @@ def test_slow_calls_hold_up_nobody_else(daemon):
         assert [slow.response().json()["id"] for _ in range(2)] == [1, 2]
 
 
+def test_a_forget_that_waits_holds_up_nobody_else(daemon):
+    daemon.service("left", sh("trap '' TERM; (while :; do sleep 1; done) & exit 0"), oneshot=True, shutdown_timeout=3)
+    daemon.start()
+    daemon.wait_state("left", "Success")
+    server = proxy(daemon)
+    server.rpc("service_stop", ["left", False])
+    with server.connect(post(call("service_forget", ["left"]))) as slow:
+        assert "left" in server.rpc("service_list")["result"]
+        assert server.rpc("service_status", ["left"])["result"]["reason"].startswith("waits for")
+        assert slow.response().json()["result"] is None
+    assert server.rpc("service_list")["result"] == {}
+
+
 def test_a_client_that_leaves_does_not_undo_its_call(http):
     with http.connect(post(call("service_list"))) as connection:
         connection.response()
