@@ -105,6 +105,8 @@ menuconfig: $(conf-deps)
 
 objs-$(CONFIG_CLIENT) += applets/call.o
 not-y := $(if $(CONFIG_PID1),lib/pid1/none.c,lib/pid1/boot.c lib/pid1/power.c)
+not-y += $(if $(CONFIG_PID1_MOUNTS),,lib/pid1/mounts.c) $(if $(CONFIG_PID1_CONSOLE),,lib/pid1/console.c) \
+	$(if $(CONFIG_PID1_NAMES),,lib/pid1/names.c) $(if $(CONFIG_PID1_UNMOUNT),,lib/pid1/unmount.c)
 not-y += lib/control/discover$(if $(CONFIG_DISCOVER),_none).c lib/control/file$(if $(CONFIG_FILES),_none).c
 not-y += lib/control/stats$(if $(CONFIG_STATS),_none).c lib/control/events$(if $(CONFIG_EVENTS),_none).c
 not-y += lib/control/http$(if $(CONFIG_APPLET_PROXY),_none).c
