@@ -87,8 +87,8 @@ bench: all $(bench-bin)
 
 boot:
 	$(Q)sh configs/install-deps.sh build boot
-	$(Q)$(MAKE) --no-print-directory all
-	$(Q)$(PYTHON) tests/boot/run.py $(O)/zinit $(O)/boot $(STORY)
+	$(Q)$(MAKE) --no-print-directory static || $(MAKE) --no-print-directory all
+	$(Q)$(PYTHON) tests/boot/run.py $$(ls -t $(O)-static/zinit $(O)/zinit 2>/dev/null | head -1) $(O)/boot $(STORY)
 
 .PHONY: test-servers boot check check-unit check-integration fuzz bench lint
 

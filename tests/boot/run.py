@@ -18,7 +18,7 @@ import threading
 import time
 
 DEADLINE = 60  # seconds for one story; a boot takes about 2
-LEAST_MB = 76  # in less this kernel does not unpack the image, of which busybox and libc are 4 MB
+LEAST_MB, SHARED_MB = 72, 4  # in less this kernel does not boot, whatever runs there; and for shared libraries
 
 
 # ---- what is booted ----
@@ -91,18 +91,33 @@ def read(path):
         return file.read()
 
 
-def initramfs(zinit, files, console=True):
+# As an initramfs does it: the real root is another file system, and init runs there.
+SWITCH = """#!/bin/sh
+mkdir /new
+mount -t tmpfs none /new
+for dir in bin sbin lib lib64 usr etc; do test -e /$dir && cp -a /$dir /new; done
+mkdir /new/dev /new/proc /new/sys /new/run /new/tmp /new/var
+exec switch_root /new /sbin/init "$@"
+"""
+
+
+def initramfs(zinit, files, console=True, init=None, busybox=True):
     cpio = Cpio()
     for folder in ("dev", "proc", "sys", "run", "tmp", "var/run", "etc"):
         cpio.folder(folder)
     if console:
         cpio.entry("dev/console", stat.S_IFCHR | 0o600, b"", 5, 1)
     cpio.file("sbin/zinit", read(zinit))
-    cpio.link("init", "/sbin/zinit")
+    cpio.link("sbin/init", "zinit")
+    if init:
+        cpio.file("init", init.encode())
+    else:
+        cpio.link("init", "/sbin/zinit")
     for library in libraries(zinit):
         cpio.file(library, read(library))
-    cpio.file("bin/busybox", read("/bin/busybox"))
-    for applet in "sh sleep kill cat echo reboot poweroff halt ps mount touch test true false seq grep date".split():
+    if busybox:
+        cpio.file("bin/busybox", read("/bin/busybox"))
+    for applet in "sh sleep kill cat echo reboot poweroff halt ps mount touch test true false seq grep date mkdir cp switch_root readlink".split():
         cpio.link(f"bin/{applet}", "busybox")
     for path, text in files.items():
         cpio.file(path, text.encode(), 0o644)
@@ -113,10 +128,10 @@ def initramfs(zinit, files, console=True):
 
 
 class Machine:
-    def __init__(self, zinit, name, files, kernel, words="", memory=128, console=True):
+    def __init__(self, zinit, name, files, kernel, words="", memory=128, **image_of):
         image = f"{name}.cpio.gz"
         with open(image, "wb") as file:
-            file.write(gzip.compress(initramfs(zinit, files, console), 6))
+            file.write(gzip.compress(initramfs(zinit, files, **image_of), 6))
         self.log, self.changed = "", threading.Condition()
         self.process = subprocess.Popen(
             ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", str(memory), "-nographic",
@@ -187,12 +202,22 @@ def last(script, after="c"):
 
 
 def boots_and_powers_off(start):
-    """Boots in little memory with words that nobody knows, starts in order, lists, powers off in reverse order."""
+    """Boots with words that nobody knows, starts in order, lists, powers off in reverse order."""
     m = start({**TREE, **last("zinit list; echo LISTED; cat /proc/1/comm; zinit shutdown")},
-              words="splash single x=y -z --frob", memory=LEAST_MB)
+              words="splash single x=y -z --frob")
     m.ended()
     order(m.log, "STARTED a", "STARTED b", "STARTED c", "a: Running", "LISTED", "^zinit$", "STOPPED c", "STOPPED b",
           "STOPPED a", "powering off")
+
+
+def in_little_memory(start):
+    """The least memory that the kernel itself needs, and no other program than zinit."""
+    m = start({"etc/zinit/a.yaml": "exec: zinit log\nlog: none\n",
+               "etc/zinit/b.yaml": "exec: zinit list\noneshot: true\nlog: stdout\nafter: [a]\n",
+               "etc/zinit/c.yaml": "exec: zinit shutdown\noneshot: true\nafter: [b]\n"}, memory=LEAST_MB + (SHARED_MB if libraries(sys.argv[1]) else 0),
+              busybox=False)
+    m.ended()
+    order(m.log, "a: Running", "powering off")
 
 
 def console_missing(start):
@@ -201,6 +226,21 @@ def console_missing(start):
                               "&& test -w /dev/shm && echo MOUNTED; zinit shutdown")}, console=False)
     m.ended()
     order(m.log, "MOUNTED", "powering off")
+
+
+def after_switch_root(start):
+    """/init is a script; its switch_root leads to a tmpfs with zinit as /sbin/init."""
+    m = start({**TREE, **last("grep -q \"^none / tmpfs\" /proc/mounts && test -e /sys/kernel && test ! -e /init && "
+                              "readlink /proc/1/exe; zinit list; zinit shutdown")}, init=SWITCH)
+    m.ended()
+    order(m.log, "STARTED a", "STARTED c", "^/sbin/zinit$", "a: Running", "STOPPED c", "STOPPED a", "powering off")
+
+
+def as_sbin_init(start):
+    """The kernel runs /sbin/init: the same program by that name."""
+    m = start({**TREE, **last("cat /proc/1/comm; zinit reboot")}, words="rdinit=/sbin/init")
+    m.ended()
+    order(m.log, "STARTED c", "^zinit$", "STOPPED a", "rebooting the machine")
 
 
 def killing_everything(start):
@@ -284,8 +324,8 @@ def full_and_read_only(start):
     order(m.log, "HELLO", "HELLO", "a: Running", "FINE", "powering off")
 
 
-STORIES = [boots_and_powers_off, console_missing, killing_everything, crashing, signals, nothing_to_do, config_is_a_file,
-           a_fault_in_init, the_clock_jumps, full_and_read_only]
+STORIES = [boots_and_powers_off, in_little_memory, console_missing, after_switch_root, as_sbin_init, killing_everything,
+           crashing, signals, nothing_to_do, config_is_a_file, a_fault_in_init, the_clock_jumps, full_and_read_only]
 
 
 def tell(story, zinit, work):
