@@ -179,10 +179,14 @@ static bool read_stream(struct stream *st)
 	return false;
 }
 
+// An end without data needs no read to be seen.
 static void stream_ready(struct source *src, uint32_t events)
 {
-	(void)events;
-	read_stream(container_of(src, struct stream, source));
+	struct stream *st = container_of(src, struct stream, source);
+	if (events & EPOLLIN)
+		read_stream(st);
+	else if (events & (EPOLLHUP | EPOLLERR))
+		close_stream(st->svc->super->loop, st);
 }
 
 // A full pipe holds 64 KiB; what a survivor writes meanwhile may wait its turn.

@@ -55,7 +55,8 @@ def test_few_descriptors_make_services_wait_with_the_reason(daemon):
         assert re.search(NO_DESCRIPTORS, status["reason"]) and status["target"] == "Up", status
     assert any(re.search(NO_DESCRIPTORS, line) for line in daemon.own_log())
     does_not_spin(daemon, 2)
-    daemon.ok("stop", *running[:len(waiting)])
+    for name in running[:len(waiting)]:
+        daemon.ok("stop", name)
     wait_until(lambda: {daemon.state(name) for name in waiting} == {"Running"})
     assert len(daemon.procs()) == len(running)
 
