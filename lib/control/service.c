@@ -155,26 +155,30 @@ static void add_extras(struct buf *b, struct service *s)
 	}
 }
 
+struct sorted {
+	const struct edge *edge;
+};
+
 static int by_name(const void *a, const void *b)
 {
-	return strcmp((*(const struct edge *const *)a)->to->name, (*(const struct edge *const *)b)->to->name);
+	const struct sorted *x = a, *y = b;
+	return strcmp(x->edge->to->name, y->edge->to->name);
 }
 
 static void add_sorted_after(struct buf *b, const struct service *s)
 {
 	size_t n = s->def->nedges;
-	const struct edge **order = n ? malloc(n * sizeof(*order)) : NULL;
-	if (n && !order) {
+	struct sorted *order = n ? malloc(n * sizeof(*order)) : NULL;
+	if (!order) {
 		add_after(b, s);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		order[i] = &s->def->edges[i];
-	if (n)
-		qsort(order, n, sizeof(*order), by_name);
+		order[i].edge = &s->def->edges[i];
+	qsort(order, n, sizeof(*order), by_name);
 	buf_add_char(b, '{');
 	for (size_t i = 0; i < n; i++)
-		add_edge(b, order[i], i > 0);
+		add_edge(b, order[i].edge, i > 0);
 	buf_add_char(b, '}');
 	free(order);
 }
