@@ -34,8 +34,9 @@ enum { STACK_SIZE = 64 * 1024, SLOTS = 3 };
 #define PLAIN_FORK 0
 #endif
 
-// Its file system may not answer for long, or ever: that is waited for elsewhere.
-enum { WAIT_MS = 500, SHORT_WAIT_MS = 20, KILL_WAIT_MS = 50, SUSPECT_MS = 60 * 1000, WORDS = 8 };
+// Its file system may not answer for long, or ever, and its control group may be
+// frozen: that is waited for elsewhere.
+enum { WAIT_MS = 500, WAITS = 10, SHORT_WAIT_MS = 20, KILL_WAIT_MS = 50, SUSPECT_MS = 60 * 1000, WORDS = 8 };
 
 static char *stack_top;
 static bool memory_is_shared;
@@ -53,7 +54,7 @@ struct child {
 	int fds[SLOTS]; // become 0, 1, 2
 	bool shares_table;
 	int report_fd; // -1 = the report below is shared memory
-	volatile bool prepared; // the rest depends on file systems only
+	volatile bool begun; // it has run: what takes long from here on is not for want of a processor
 	volatile struct spawn_error report;
 	volatile bool failed;
 };
@@ -139,6 +140,7 @@ static int child_main(void *arg)
 {
 	struct child *c = arg;
 	const struct spawn *s = c->s;
+	c->begun = true;
 	// A group that cannot be joined is done without: the service matters more.
 	if (s->join_fd >= 0 && write(s->join_fd, "0", 1) < 0)
 		errno = 0;
@@ -154,7 +156,6 @@ static int child_main(void *arg)
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	c->prepared = true;
 	if (chdir(s->dir) < 0)
 		fail(c, SPAWN_DIR);
 	if (strchr(s->argv[0], '/'))
@@ -223,14 +224,6 @@ static int reserve_slots(void)
 	return 0;
 }
 
-static int wait_for(pid_t pid)
-{
-	int status = -1;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		continue;
-	return status;
-}
-
 // Where there is no process to try it with, it is taken as impossible.
 int spawn_init(void)
 {
@@ -240,7 +233,9 @@ int spawn_init(void)
 	stack_top = low + STACK_SIZE;
 	bool have_slots = reserve_slots() == 0;
 	pid_t pid = PLAIN_FORK ? -1 : clone_child(probe_main, 0, NULL);
-	int status = pid < 0 ? -1 : wait_for(pid);
+	int status = -1;
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
 	memory_is_shared = pid > 0 && probe_value == 1 && !words[0];
 	table_is_shared = memory_is_shared && have_slots && status == 0;
 	return 0;
@@ -280,10 +275,8 @@ static void abandon(pid_t pid)
 {
 	kill(pid, SIGKILL);
 	suspect_until_ms = clock_mono_ms() + SUSPECT_MS;
-	if (wait_for_word(KILL_WAIT_MS)) {
-		wait_for(pid);
+	if (wait_for_word(KILL_WAIT_MS))
 		return;
-	}
 	abandoned[nwords++] = pid;
 	if (nwords == WORDS)
 		memory_is_shared = table_is_shared = false;
@@ -320,9 +313,8 @@ static pid_t spawn_sharing(const struct spawn *s, struct spawn_error *e)
 	if (pid < 0)
 		no_process(e);
 	bool done = pid < 0;
-	do
-		done = done || wait_for_word(WAIT_MS) || is_dead(pid);
-	while (!done && !c.prepared);
+	for (int i = 0; i < WAITS && !done && (!i || !c.begun); i++)
+		done = wait_for_word(WAIT_MS) || is_dead(pid);
 	empty_slots();
 	if (!done)
 		abandon(pid);
@@ -331,7 +323,7 @@ static pid_t spawn_sharing(const struct spawn *s, struct spawn_error *e)
 		return 0;
 	if (!c.failed)
 		return pid;
-	wait_for(pid);
+	waitpid(pid, NULL, WNOHANG);
 	*e = (struct spawn_error){ c.report.stage, c.report.errnum };
 	return -1;
 }
@@ -369,7 +361,7 @@ static pid_t spawn_apart(const struct spawn *s, int limit_ms, int *pending_fd, s
 	close(fds[0]);
 	if (rc > 0)
 		return pid;
-	wait_for(pid);
+	waitpid(pid, NULL, WNOHANG); // else it is reaped with the others
 	return -1;
 }
 

@@ -113,6 +113,7 @@ PROCS = {"of another namespace": "umount /proc", "that is none": "mount -t tmpfs
 
 
 @pytest.mark.parametrize("kind", PROCS)
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer looks for leaks in /proc")
 def test_a_proc(daemon, kind):
     daemon.service("a", sh("sleep 1001 & exec sleep 1000"))
     daemon.service("deaf", sh("(trap '' TERM; exec sleep 1002) & exec sleep 1003"), shutdown_timeout=1)
