@@ -96,6 +96,7 @@ def test_leftovers_of_a_oneshot_go_on_and_belong_to_it(daemon):
     daemon.service("once", sh("sleep 1001 & exit 0"), oneshot=True)
     daemon.start()
     assert daemon.wait_state("once", "Success")["pid"] == 0
+    wait_until(lambda: daemon.commands() == ["sleep 1001"])
     holds(lambda: daemon.commands() == ["sleep 1001"], 0.5)
     daemon.ok("start", "once")
     wait_until(lambda: daemon.commands() == ["sleep 1001"] * 2)
