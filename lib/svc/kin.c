@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KILL_AGAIN_MS = 200, GIVE_UP_MS = 10000, LOOK_AGAIN_MS = 200, DOUBT_MS = 20 };
+enum { KILL_AGAIN_MS = 200, GIVE_UP_MS = 10000, LOOK_AGAIN_MS = 200, DOUBT_MS = 50 };
 
 // ---- is there anything to look for? ----
 
