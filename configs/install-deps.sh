@@ -56,6 +56,10 @@ for purpose; do
 		need "pkg-config --exists cmocka || test -e /usr/include/cmocka.h" libcmocka-dev cmocka-dev libcmocka-devel
 		need "python_has 'pytest, xdist'" "python3-pytest python3-pytest-xdist" "py3-pytest py3-pytest-xdist" \
 			"python3-pytest python3-pytest-xdist"
+		need "command -v curl" curl curl curl
+		need "command -v openssl" openssl openssl openssl
+		need "python_has 'requests, websockets'" "python3-requests python3-websockets" "py3-requests py3-websockets" \
+			"python3-requests python3-websockets"
 		need "command -v unshare && command -v nsenter" util-linux util-linux util-linux
 		want "command -v socat" socat socat socat
 		want "command -v nc" netcat-openbsd netcat-openbsd nmap-ncat

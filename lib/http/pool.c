@@ -98,6 +98,15 @@ static void fail_all(struct link *l)
 		answer(p, list_entry(now.next, struct call, link), error_of(p));
 }
 
+// One owner's answers go out as they come: they must come in order.
+static bool overtakes(const struct pool *p, const struct call *c)
+{
+	for (const struct list *pos = p->calls.next; pos != &c->link; pos = pos->next)
+		if (c->owner && list_entry(pos, struct call, link)->owner == c->owner)
+			return true;
+	return false;
+}
+
 // The call that a line answers, and what follows its id.
 static struct call *match(struct pool *p, const char *line, size_t len, struct span *rest)
 {
@@ -110,7 +119,7 @@ static struct call *match(struct pool *p, const char *line, size_t len, struct s
 	if (at == start || at == len || line[at] != ',' || number >= p->ncalls)
 		return NULL;
 	struct call *c = p->by_number[number];
-	if (p->ordered && c && p->calls.next != &c->link)
+	if (p->ordered && c && overtakes(p, c))
 		return NULL;
 	*rest = (struct span){ line + at, len - at };
 	return c;

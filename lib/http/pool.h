@@ -25,7 +25,7 @@ struct call {
 struct pool {
 	struct link link;
 	const char *path; // of init's socket
-	bool ordered; // answers come in the order of calls
+	bool ordered; // the answers of one owner come in the order of its calls
 	struct list calls, unused;
 	struct call **by_number;
 	size_t ncalls; // entries of by_number

@@ -169,8 +169,8 @@ class Server:
     """A program that prints where it listens."""
 
     def __init__(self, *argv, **options):
-        self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, **options)
+        options.setdefault("stderr", subprocess.STDOUT)
+        self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **options)
         self.first = self.process.stdout.readline().decode()
         found = re.search(r":(\d+)$", self.first.strip())
         self.port = int(found[1]) if found else 0
