@@ -7,7 +7,7 @@ from signal import SIGTERM
 
 import pytest
 from web import ACCEPT, KEY, MASK, call, frame, needs_proxy, proxy, test_server
-from zinit import NO_METHOD, PATIENCE, sh, wait_until
+from zinit import NO_METHOD, PATIENCE, SANITIZED, sh, wait_until
 
 pytestmark = needs_proxy
 MIB = 1024 * 1024
@@ -122,7 +122,7 @@ def test_a_flood_of_pings_to_a_reader_that_sleeps(web, echo):
     except TimeoutError:
         pass
     rss = int(open(f"/proc/{echo.process.pid}/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
-    assert sent > MIB and rss < 60 * MIB
+    assert sent > MIB and (rss < 60 * MIB or SANITIZED)
 
 
 HANDSHAKES = [
@@ -225,7 +225,7 @@ def test_a_reader_that_does_not_read(world):
         for _ in range(5000):
             reader.receive()
         rss = int(open(f"/proc/{server.process.pid}/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
-        assert rss < 40 * MIB
+        assert rss < 40 * MIB or SANITIZED
         dropped = (message for message in iter(sleeper.receive, None) if b"lines dropped" in message[1])
         assert next(dropped)
     world.rpc("service_stop", ["flood"])
