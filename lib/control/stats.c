@@ -36,6 +36,7 @@ struct watched {
 struct stats {
 	struct control *control;
 	struct tree tree;
+	uint64_t scanned_us; // the turn of the loop it is of
 	struct list all;
 	struct timer look;
 };
@@ -103,6 +104,15 @@ static int measure(struct stats *st, struct watched *w, pid_t leader)
 	w->nrows = n;
 	w->looked_us = now_us;
 	return n ? 0 : -1;
+}
+
+// Many first questions in one turn of the loop are served by one look.
+static void scan(struct stats *st)
+{
+	uint64_t now_us = st->control->super->loop->now_us;
+	if (st->scanned_us != now_us)
+		tree_scan(&st->tree);
+	st->scanned_us = now_us;
 }
 
 // ---- answers ----
@@ -185,7 +195,7 @@ static void look(struct timer *t)
 {
 	struct stats *st = container_of(t, struct stats, look);
 	uint64_t now = st->control->super->loop->now_ms;
-	tree_scan(&st->tree);
+	scan(st);
 	list_for_safe (pos, &st->all) {
 		struct watched *w = list_entry(pos, struct watched, link);
 		if (list_empty(&w->calls) && now - w->asked_ms > KEEP_MS)
@@ -277,7 +287,7 @@ void service_stats(struct rpc_call *c, const struct param *p)
 	}
 	// The first of the two looks. One that fails is seen by the next.
 	if (!w->nrows || w->rows[0].pid != s->rec.pid) {
-		tree_scan(&st->tree);
+		scan(st);
 		measure(st, w, s->rec.pid);
 		w->measured = false;
 	}
