@@ -33,6 +33,7 @@ struct control {
 	struct work lines; // new lines are in the ring
 	struct work changes; // new events
 	uint64_t next_id; // of a subscription
+	size_t nsubscriptions; // of all connections
 	size_t njobs; // of file.c, that are under way
 	struct http_helper http[HTTP_HELPERS_MAX];
 	const char *http_token_file; // NULL: only this machine is served
@@ -74,7 +75,8 @@ struct subscription {
 };
 
 // Allocates `size` zeroed bytes and ties them to the call's connection; `room` is
-// called when that takes more. NULL without memory, and the call is answered.
+// called when that takes more. NULL without memory or when there are too many, and
+// the call is answered.
 struct subscription *subscription_new(struct rpc_call *c, size_t size, void (*room)(struct rpc_stream *st));
 // Answers with the number; what comes first is asked for after the answer.
 void subscription_begin(struct rpc_call *c, struct subscription *s, struct list *readers);

@@ -98,7 +98,8 @@ static void dropped(struct subscription *s)
 void stream_subscribeEvents(struct rpc_call *c, const struct param *p)
 {
 	struct control *k = c->server->ctx;
-	size_t size = p[0].set ? p[0].len + 1 : 1;
+	// What is longer than any name is nobody's, and so is its beginning.
+	size_t len = p[0].set ? strnlen(p[0].text, UNIT_NAME_MAX + 1) : 0;
 	c->action = "subscribing to events";
 	if (!k->events && !(k->events = calloc(1, sizeof(*k->events)))) {
 		struct err err;
@@ -106,12 +107,12 @@ void stream_subscribeEvents(struct rpc_call *c, const struct param *p)
 		rpc_fail(c, &err, p[0].text);
 		return;
 	}
-	struct subscription *s = subscription_new(c, sizeof(struct listener) + size, room);
+	struct subscription *s = subscription_new(c, sizeof(struct listener) + len + 1, room);
 	if (!s)
 		return; // the ring goes with the next one that ends
 	struct listener *l = container_of(s, struct listener, base);
 	if (p[0].set)
-		memcpy(l->name, p[0].text, size);
+		memcpy(l->name, p[0].text, len);
 	l->next_seq = k->events->next_seq;
 	s->dropped = dropped;
 	k->super->on_change = changed;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FILTER_MAX = UNIT_NAME_MAX + 64 };
+
 enum format { AS_JSON, AS_BYTES, AS_TEXT };
 
 struct reader {
@@ -136,13 +138,14 @@ static void room(struct rpc_stream *st)
 
 static struct reader *reader_new(struct rpc_call *c, const char *name, uint64_t lines)
 {
-	size_t size = name ? strlen(name) + 1 : 1;
-	struct subscription *s = subscription_new(c, sizeof(struct reader) + size, room);
+	// What is longer than any name matches nothing, and so does its beginning.
+	size_t len = name ? strnlen(name, FILTER_MAX) : 0;
+	struct subscription *s = subscription_new(c, sizeof(struct reader) + len + 1, room);
 	if (!s)
 		return NULL;
 	struct reader *r = container_of(s, struct reader, base);
 	if (name)
-		memcpy(r->name, name, size);
+		memcpy(r->name, name, len);
 	set_cursor(s->control->super, &r->cursor, name ? r->name : NULL, lines);
 	return r;
 }

@@ -7,16 +7,23 @@ static void closed(struct rpc_stream *st)
 	subscription_drop(container_of(st, struct subscription, stream));
 }
 
+// Each costs memory, and time for every line: one client shall not have all.
+enum { OF_ONE_MAX = 1024, OF_ALL_MAX = 4096 };
+
 struct subscription *subscription_new(struct rpc_call *c, size_t size, void (*room)(struct rpc_stream *st))
 {
-	struct subscription *s = c->conn ? calloc(1, size) : NULL;
+	struct control *k = c->server->ctx;
+	bool full = k->nsubscriptions >= OF_ALL_MAX || (c->conn && c->conn->nstreams >= OF_ONE_MAX);
+	struct subscription *s = c->conn && !full ? calloc(1, size) : NULL;
 	if (!s) {
 		struct err err;
-		err_set(&err, ERR_INTERNAL, "out of memory");
+		err_set(&err, ERR_INTERNAL, full ? "too many subscriptions, end one first" : "out of memory");
 		rpc_fail(c, &err, NULL);
 		return NULL;
 	}
-	s->control = c->server->ctx;
+	k->nsubscriptions++;
+	c->conn->nstreams++;
+	s->control = k;
 	s->id = s->control->next_id++;
 	s->stream = (struct rpc_stream){ .conn = c->conn, .batch = c->batch, .room = room, .closed = closed };
 	list_init(&s->link);
@@ -37,6 +44,8 @@ void subscription_drop(struct subscription *s)
 {
 	list_del(&s->link);
 	list_del(&s->stream.link);
+	s->stream.conn->nstreams--;
+	s->control->nsubscriptions--;
 	if (s->dropped)
 		s->dropped(s);
 	free(s);

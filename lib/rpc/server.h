@@ -69,6 +69,7 @@ struct rpc_conn {
 	struct list streams; // what sends on its own; see rpc_stream
 	struct list batches; // batches with a call that is kept
 	size_t nwaiting; // calls and batches in these lists
+	size_t nstreams; // in `streams`, counted by those who make them
 	struct work more; // requests that wait for room in out
 	enum rpc_dialect dialect;
 	bool answered; // the one line of the text protocol

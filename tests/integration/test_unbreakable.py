@@ -403,3 +403,35 @@ def test_a_stop_with_a_long_grace_delays_nobody(daemon):
         assert not select.select([patient], [], [], 0)[0] and daemon.status("a")["target"] == "Down"
         daemon.rpc("service_kill", ["a", "SIGKILL"])
         assert line_of(patient) == b'{"jsonrpc":"2.0","id":1,"result":null}\n'
+
+
+# -- subscriptions -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["stream_subscribeLogs", "stream_subscribeEvents"])
+def test_subscriptions_without_end(daemon, method):
+    daemon.start()
+    before = private_kib(daemon)
+    request = b'{"jsonrpc":"2.0","id":1,"method":"%s","params":["a"]}\n' % method.encode()
+    with daemon.connect() as connection, connection.makefile("rb") as lines:
+        connection.sendall(request * 1024)
+        assert all("result" in json.loads(lines.readline()) for _ in range(1024))
+        connection.sendall(request)
+        error = json.loads(lines.readline())["error"]
+        assert error["code"] == -32603 and "too many subscriptions" in error["message"]
+        with daemon.connect() as other, other.makefile("rb") as answers:
+            other.sendall(request)
+            assert "result" in json.loads(answers.readline())
+    back_to_normal(daemon, before)
+
+
+@pytest.mark.parametrize("method", ["stream_subscribeLogs", "stream_subscribeEvents"])
+def test_a_long_filter_is_not_kept(daemon, method):
+    daemon.start()
+    before = private_kib(daemon)
+    request = b'{"jsonrpc":"2.0","id":1,"method":"%s","params":["%s"]}' % (method.encode(), b"x" * (1 << 20))
+    with daemon.connect() as connection, connection.makefile("rb") as lines:
+        for _ in range(16):
+            connection.sendall(request)
+            assert "result" in json.loads(lines.readline())
+        back_to_normal(daemon, before, 4096)
