@@ -161,21 +161,26 @@ static void start(struct rpc_call *c, const struct task *t)
 	int pipe_fds[2] = { -1, -1 };
 	struct job *j = calloc(1, sizeof(*j));
 	struct rpc_call *kept = j && pipe2(pipe_fds, O_CLOEXEC) == 0 ? rpc_keep(c) : NULL;
-	pid_t pid = kept ? fork() : -1;
+	int why = errno;
+	if (kept) {
+		*j = (struct job){ .control = k, .call = kept, .source = { .fn = job_ready, .fd = -1 } };
+		snprintf(j->name, sizeof(j->name), "%s", t->name);
+	}
+	// What can fail comes first: a failed call has done nothing.
+	bool watched = kept && loop_add(k->super->loop, &j->source, pipe_fds[0], EPOLLIN) == 0;
+	pid_t pid = watched ? fork() : -1;
 	if (pid == 0)
 		work_in_child(k->super->config_dir, t, pipe_fds[1]);
-	int why = errno;
+	if (kept)
+		why = errno;
 	if (pipe_fds[1] >= 0)
 		close(pipe_fds[1]);
 	if (pid > 0) {
-		*j = (struct job){ .control = k, .call = kept, .source = { .fn = job_ready, .fd = -1 } };
-		snprintf(j->name, sizeof(j->name), "%s", t->name);
-		if (loop_add(k->super->loop, &j->source, pipe_fds[0], EPOLLIN) == 0) {
-			k->njobs++;
-			return;
-		}
-		why = errno;
+		k->njobs++;
+		return;
 	}
+	if (watched)
+		loop_remove(k->super->loop, &j->source);
 	if (pipe_fds[0] >= 0)
 		close(pipe_fds[0]);
 	free(j);

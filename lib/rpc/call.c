@@ -269,10 +269,17 @@ static void batch_done(struct rpc_batch *b)
 	batch_free(b);
 }
 
+// A long batch leaves room for others between its calls.
+enum { BATCH_STEP = 256 };
+
 static void batch_go_on(struct rpc_batch *b)
 {
 	struct span key, item;
-	while (!b->waiting && b->out.len <= RPC_MESSAGE_MAX) {
+	for (int i = 0; !b->waiting && b->out.len <= RPC_MESSAGE_MAX; i++) {
+		if (i == BATCH_STEP) {
+			work_queue(b->server->loop, &b->go_on);
+			return;
+		}
 		if (!json_next(&b->items, &key, &item)) {
 			batch_done(b);
 			return;
