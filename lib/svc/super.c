@@ -55,7 +55,7 @@ void svc_changed(const struct service *s, const char *from, const char *why)
 {
 	char text[SVC_STATE_MAX];
 	const char *to = service_state(s, text);
-	if (s->super->on_change && strcmp(from, to))
+	if (s->super->on_change && strcmp(from, to) != 0)
 		s->super->on_change(s->super->on_change_ctx, s, from, to, s->reason ? s->reason : why);
 }
 
