@@ -31,7 +31,6 @@ Q := $(if $(V),,@)
 say = $(if $(V),@:,@printf '  %-7s %s\n' $(1) $(patsubst $(O)/%,%,$@))
 
 include configs/cross.mk
-include configs/deps.mk
 
 WARN := -Wall -Wextra -Wshadow -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
 	-Wno-format-nonliteral -Wpointer-arith -Wwrite-strings $(if $(WERROR),-Werror)
@@ -83,11 +82,12 @@ $(O)/config.stamp: $(O)/.config $(conf-deps)
 	$(Q)touch $@
 $(O)/config.h $(O)/config.mk: $(O)/config.stamp ;
 
-config-goals := defconfig olddefconfig savedefconfig allnoconfig allyesconfig randconfig menuconfig %_defconfig
+config-goals := defconfig oldconfig olddefconfig savedefconfig allnoconfig allyesconfig randconfig menuconfig %_defconfig
 ifeq ($(filter clean help distclean install-deps $(no-deps-goals) $(config-goals),$(MAKECMDGOALS)),)
 -include $(O)/config.mk
 -include $(O)/applets.mk
 endif
+include configs/deps.mk
 
 %_defconfig: $(conf-deps)
 	$(Q)$(call conf,--defconfig=configs/$@)
@@ -95,6 +95,10 @@ defconfig: $(conf-deps)
 	$(Q)$(call conf,--defconfig=configs/defconfig)
 allnoconfig allyesconfig randconfig olddefconfig: $(conf-deps)
 	$(Q)$(call conf,--$@)
+# Asks about what is new; without kconfig-conf its default is taken.
+oldconfig: $(conf-deps)
+	$(Q)if command -v kconfig-conf >/dev/null; then KCONFIG_CONFIG=$(O)/.config kconfig-conf --oldaskconfig $(O)/Kconfig; \
+		else $(call conf,--olddefconfig); fi
 savedefconfig: $(conf-deps)
 	$(Q)$(call conf,--savedefconfig=defconfig)
 menuconfig: $(conf-deps)
@@ -115,7 +119,6 @@ not-y += lib/http/resolve$(if $(filter 1,$(STATIC)),,_small).c
 not-y += lib/http/remote$(if $(CONFIG_REMOTE),_none).c
 not-y += $(if $(CONFIG_HTTP),,$(filter-out lib/http/remote_none.c,$(filter lib/http/%,$(lib-all))))
 not-y += $(if $(filter 1,$(STATIC)),,lib/base/small_stdio.c)
-DEPS_LIBS += $(if $(CONFIG_TLS),-lmbedtls -lmbedx509 -lmbedcrypto)
 lib-src := $(filter-out $(not-y),$(lib-all))
 lib-obj := $(lib-src:%.c=$(O)/%.o)
 main-objs := $(addprefix $(O)/,applets/main.o $(objs-y))
@@ -151,21 +154,27 @@ $(O)/flags: FORCE
 	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 FORCE:
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -path $(O)/src -prune -o -name '*.d' -type f -print 2>/dev/null)
 
 include tests/tests.mk
+include configs/packaging.mk
 
 # ---- the rest ----
 
 PREFIX ?= /usr
+SYSCONFDIR ?= /etc
 DESTDIR ?=
 # What the program prints itself; nothing where it does not run here, or lacks that.
 put = -@to='$(DESTDIR)$(PREFIX)/share/$(2)'; if $(O)/zinit $(1) >$(O)/printed 2>/dev/null; then \
 	echo "install $$to"; install -d "$${to%/*}" && install -m 644 $(O)/printed "$$to"; fi
 
+# Links that hide no other program: `kill` or `init` would.
+LINKS ?= $(sort zinitctl $(patsubst applets/%.o,zinit-%,$(filter-out applets/call.o,$(objs-y))))
+
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(SYSCONFDIR)/zinit
 	install -m 755 $(O)/zinit $(DESTDIR)$(PREFIX)/sbin/zinit
+	$(Q)for l in $(LINKS); do ln -sfn zinit $(DESTDIR)$(PREFIX)/sbin/$$l; done
 	$(call put,help --man,man/man8/zinit.8)
 	$(call put,completion bash,bash-completion/completions/zinit)
 	$(call put,completion zsh,zsh/site-functions/_zinit)
@@ -190,13 +199,16 @@ help:
 	@echo 'size            what the static program weighs; CHECK=1 fails above configs/size-budget'
 	@echo 'fetch-src       the sources of the libraries, for builds with DEPS=src'
 	@echo 'check           all tests; SAN=1: with sanitizers; DEFCONFIG=X: of that configuration'
+	@echo 'check-configs   N=50 random configurations, built and tested'
 	@echo 'lint            rules of the tree: includes, banned functions, clang-tidy, -fanalyzer'
 	@echo 'fuzz T=60       every fuzzer for T seconds'
 	@echo 'boot            process 1 of a machine, in qemu'
 	@echo 'bench           speed and memory beside floors and peers'
+	@echo 'initramfs       zinit as /init, with example services; ARCH=X of another kind of machine'
+	@echo 'dist deb        an archive of the sources; a Debian package'
 	@echo 'install         to DESTDIR PREFIX'
-	@echo 'defconfig X_defconfig olddefconfig savedefconfig allnoconfig allyesconfig randconfig menuconfig'
+	@echo 'defconfig X_defconfig oldconfig olddefconfig savedefconfig allnoconfig allyesconfig randconfig menuconfig'
 	@echo 'clean           remove build folders'
 
-.PHONY: all clean help install install-deps demo FORCE defconfig olddefconfig savedefconfig allnoconfig allyesconfig \
+.PHONY: all clean help install install-deps demo FORCE defconfig oldconfig olddefconfig savedefconfig allnoconfig allyesconfig \
 	randconfig menuconfig

@@ -49,6 +49,11 @@ check-integration: all test-servers $(unit-tools)
 	$(Q)ZINIT=$(abspath $(O)/zinit) ZINIT_BUILD=$(abspath $(O)) PYTHONDONTWRITEBYTECODE=1 \
 		$(pytest) -p no:cacheprovider -q $(PYTEST_ARGS) tests/integration
 
+# N=50: how many random ones; SEED=1: of the first.
+check-configs:
+	$(Q)sh configs/install-deps.sh build test
+	$(Q)MAKE="$(MAKE)" sh tests/configs.sh $(O)/configs $(or $(N),50) $(or $(SEED),1)
+
 # ---- fuzzers ----
 
 FUZZ_CC ?= clang

@@ -7,7 +7,9 @@ import string
 import threading
 
 import pytest
-from zinit import RpcError, wait_until
+from zinit import RpcError, configured, wait_until
+
+pytestmark = pytest.mark.skipif(not configured("FILES"), reason="service files by call are not built in")
 
 
 DAEMON = {"exec": "sleep 1000"}

@@ -5,7 +5,8 @@ import re
 from signal import SIGKILL
 
 import pytest
-from zinit import TREE, sh, wait_until
+from zinit import METHODS as OPTIONAL
+from zinit import TREE, needs, sh, wait_until
 
 SPEC = json.loads((TREE / "openrpc.json").read_text())
 API = (TREE / "docs" / "api.md").read_text()
@@ -175,6 +176,8 @@ EXAMPLES = [pytest.param(name, example, how, id=f"{name}-{example['name']}-{how}
 
 @pytest.mark.parametrize("name, example, how", EXAMPLES)
 def test_its_examples_are_true(world, name, example, how):
+    if name in OPTIONAL:
+        needs(OPTIONAL[name], name)
     params = {param["name"]: param["value"] for param in example["params"]}
     result = example["result"]["value"]
     with Line(world) as line:

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from zinit import PATIENCE, SLACK, ZINIT, children, cli, is_error, wait_until
+from zinit import PATIENCE, SLACK, ZINIT, children, cli, is_error, needs, wait_until
 
 SLEEP = "sleep 1000"
 
@@ -136,6 +136,7 @@ def test_a_relative_path_is_the_callers(daemon):
 
 
 def test_without_a_path_it_listens_on_both_default_paths(daemon):
+    needs("LEGACY_SOCKET", "the second socket")
     if os.geteuid() != 0 or not shutil.which("nsenter"):
         pytest.skip("needs root and nsenter for a /run and a /tmp of its own")
     daemon.service("a", SLEEP)

@@ -5,7 +5,9 @@ import re
 import stat
 
 import pytest
-from zinit import cli, sh, wait_until
+from zinit import cli, configured, sh, wait_until
+
+pytestmark = pytest.mark.skipif(not (configured("STATS") and configured("EVENTS")), reason="stats or events are not built in")
 
 
 def test_memory_and_processor_of_a_service_and_its_children(daemon):

@@ -4,6 +4,7 @@ A test writes service files with Daemon.service(), starts the daemon, and asks i
 status(). Nothing here pauses except ticks(): tests wait for a condition, never for a time.
 
 ZINIT             the binary under test (default: build/zinit of this tree)
+ZINIT_EXE         what /proc/PID/exe of it is, where that is an emulator
 ZINIT_TEST_SLACK  seconds that a loaded machine may add to an upper bound (default 5)
 """
 import itertools
@@ -20,16 +21,53 @@ import subprocess
 import time
 from typing import NamedTuple
 
+import pytest
+
 TREE = pathlib.Path(__file__).resolve().parents[2]
 ZINIT = os.path.abspath(os.environ.get("ZINIT") or TREE / "build" / "zinit")
 # A build with sanitizers keeps freed memory back, so bounds on memory mean nothing there.
 SANITIZED = os.path.exists(ZINIT) and b"__asan_init" in pathlib.Path(ZINIT).read_bytes()
+# A build with fewer commands or methods: what it has not got is skipped, by name.
+CONFIG = pathlib.Path(ZINIT).with_name(".config")
+SYMBOLS = dict(re.findall(r"^CONFIG_(\w+)=(.*)$", CONFIG.read_text(), re.M)) if CONFIG.exists() else None
+APPLETS = {path.stem for path in (TREE / "applets").glob("*.c")} - {"main", "call"}
+METHODS = {"rpc.discover": "DISCOVER", "service_stats": "STATS", "service_create": "FILES", "service_delete": "FILES",
+           "service_get": "FILES", "stream_subscribeEvents": "EVENTS", "stream_unsubscribeEvents": "EVENTS",
+           "system_start_http_server": "APPLET_PROXY", "system_stop_http_server": "APPLET_PROXY"}
 SLACK = float(os.environ.get("ZINIT_TEST_SLACK", "5"))
 PATIENCE = 60 + SLACK
 BANNER = "------------ [start] ------------"
 
 NOT_FOUND, ALREADY_MONITORED, IS_UP, IS_DOWN, BAD_SIGNAL, CONFIG_ERROR, SHUTTING_DOWN = range(-32000, -32007, -1)
 NO_METHOD = -32601
+
+
+def configured(symbol):
+    """Is it built in? Without a configuration beside the binary everything is."""
+    return SYMBOLS is None or symbol in SYMBOLS
+
+
+def needs(symbol, what):
+    if not configured(symbol):
+        pytest.skip(f"{what} is not built in", allow_module_level=True)
+
+
+def needs_applet(args):
+    """Skips the test when the command that ARGS name is not built in."""
+    for word in args:
+        if word in APPLETS:
+            needs(f"APPLET_{word.upper()}", word)
+            return
+
+
+def missing_in(failure):
+    """The command or method that is not built in and is what the text of a failure is about."""
+    for word in re.findall(r"unknown command '([\w-]+)'", failure):
+        if word in APPLETS and not configured(f"APPLET_{word.upper()}"):
+            return word
+    if re.search(r"Method not found|-32601", failure):
+        return next((method for method, symbol in METHODS.items() if not configured(symbol)), None)
+    return None
 
 
 def ticks(seconds, interval=0.03):
@@ -212,6 +250,7 @@ class Daemon:
                pass_fds=()):
         """Starts the daemon and returns at once. BESIDE: not as PID 1 but as a child of it.
         ETC_ENVIRONMENT: the bytes of /etc/environment that it sees; BEFORE: a callable run before unshare."""
+        needs("APPLET_INIT", "init")
         assert os.access(ZINIT, os.X_OK), f"no binary at {ZINIT}; build it, or set ZINIT"
         argv = argv or self.arguments(*more)
         env = dict(os.environ if env is None else env)
@@ -252,7 +291,7 @@ class Daemon:
                 inside = children(inside[0])
             for pid in inside:
                 try:
-                    if os.path.samefile(f"/proc/{pid}/exe", ZINIT):
+                    if os.path.samefile(f"/proc/{pid}/exe", os.environ.get("ZINIT_EXE") or ZINIT):
                         self.pid = pid
                 except OSError:
                     pass
@@ -393,6 +432,8 @@ class Daemon:
         if not reply:
             raise EOFError("the daemon closed the connection without an answer")
         reply = json.loads(reply)
+        if "error" in reply and reply["error"]["code"] == NO_METHOD and method in METHODS:
+            needs(METHODS[method], method)
         if "error" in reply:
             raise RpcError(reply["error"])
         return reply["result"]
@@ -447,6 +488,7 @@ class Daemon:
         return done.out
 
     def popen(self, *args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options):
+        needs_applet(args)
         helper = subprocess.Popen([ZINIT, "-s", self.socket, *args], stdin=subprocess.DEVNULL, stdout=stdout,
                                   stderr=stderr, **options)
         self._helpers.append(helper)
@@ -475,6 +517,7 @@ class Daemon:
 
 
 def cli(*args, timeout=PATIENCE, **options):
+    needs_applet(args)
     done = subprocess.run([ZINIT, *args], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, **options)
     return Result(done.returncode, done.stdout.decode("utf-8", "surrogateescape"),
                   done.stderr.decode("utf-8", "surrogateescape"))
