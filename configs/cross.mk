@@ -44,19 +44,19 @@ $(Q)$(if $(CROSS_COMPILE)$(zig-target-$(2)),,echo "ARCH=$(2), expected one of: $
 $(Q)$(static-deps)
 $(Q)mkdir -p $(1)
 $(Q)! test -e $(O)/.config || cmp -s $(O)/.config $(1)/.config || cp $(O)/.config $(1)/.config
-$(Q)$(MAKE) --no-print-directory O=$(1) STATIC=1 DEPS=src ZIG_TARGET=$(zig-target-$(2)) \
++$(Q)$(MAKE) --no-print-directory O=$(1) STATIC=1 DEPS=src ZIG_TARGET=$(zig-target-$(2)) \
 	ZIG="$(if $(CROSS_COMPILE),,$$($(find-zig)))" all $(if $(MAP),$(1)/zinit.map)
 endef
 
 # What is built elsewhere, by another make, and needs no libraries here.
-no-deps-goals := static cross size fetch-src
+no-deps-goals := initramfs static cross size fetch-src
 
 # The linker's map, of a file with symbols; lld's form, so not with CROSS_COMPILE.
 $(O)/zinit.map: $(O)/zinit
 	$(Q)$(CC) $(filter-out -s,$(ALL_LDFLAGS)) -Wl,--print-map -o $(O)/zinit.sym $(main-objs) $(O)/libzinit.a $(DEPS_LIBS) >$@
 
 # Sizes by configuration and object; CHECK=1 fails above configs/size-budget.
-SIZE_CONFIGS := tiny default
+SIZE_CONFIGS := tiny default tls
 size:
 	$(Q)set -e; for c in $(SIZE_CONFIGS); do rm -f build/size/$$c-static/.config; \
 		$(MAKE) -s --no-print-directory static MAP=1 O=build/size/$$c DEFCONFIG=$$(test $$c = default || echo $$c) >/dev/null; \
@@ -67,4 +67,12 @@ static:
 	$(call static-build,$(O)-static,$(host-arch))
 cross:
 	$(call static-build,$(O)-$(ARCH),$(ARCH))
-.PHONY: static cross size
+# An image to boot: `make initramfs`, with ARCH=X of another kind of machine. BUSYBOX=FILE
+# gives it a shell, SERVICES=DIR other services.
+BUSYBOX ?= /bin/busybox
+SERVICES ?= configs/initramfs
+initramfs: $(if $(ARCH),cross,static)
+	$(Q)$(PYTHON) configs/initramfs.py $(O)-$(or $(ARCH),static)/zinit $(O)-$(or $(ARCH),static)/initramfs.cpio.gz \
+		--busybox $(BUSYBOX) --services $(SERVICES) --link \
+		$$(sed -n 's/^CONFIG_APPLET_\(.*\)=y/zinit-\1/p' $(O)-$(or $(ARCH),static)/.config | tr A-Z a-z) zinitctl
+.PHONY: initramfs static cross size

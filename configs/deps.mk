@@ -1,14 +1,18 @@
-# Where libyaml comes from: pkg-config, or with DEPS=src its sources, which are compiled
-# like the rest and of which only what is called stays in the program. LIBSRC=DIR holds
-# them as DIR/libyaml; `make fetch-src` fills it.
+# Where libyaml and, for TLS, mbedTLS come from: pkg-config, or with DEPS=src their sources,
+# which are compiled like the rest and of which only what is called stays in the program.
+# LIBSRC=DIR holds them as DIR/libyaml and DIR/mbedtls; `make fetch-src` fills it.
 DEPS ?= system
 LIBSRC ?= build/src
-deps-packages := libyaml
+deps-packages := libyaml mbedtls
 
 ifeq ($(DEPS),src)
 
 deps-obj := $(patsubst %,$(O)/deps/libyaml/%.o,api reader scanner parser)
 DEPS_CFLAGS := -isystem $(LIBSRC)/libyaml/include -DYAML_DECLARE_STATIC
+ifeq ($(CONFIG_TLS),y)
+deps-obj += $(patsubst $(LIBSRC)/mbedtls/library/%.c,$(O)/deps/mbedtls/%.o,$(wildcard $(LIBSRC)/mbedtls/library/*.c))
+DEPS_CFLAGS += -isystem $(LIBSRC)/mbedtls/include -DMBEDTLS_CONFIG_FILE='"$(CURDIR)/configs/mbedtls_config.h"'
+endif
 DEPS_LIBS := $(O)/libdeps.a
 $(O)/zinit: $(DEPS_LIBS)
 
@@ -29,6 +33,11 @@ $(O)/deps/libyaml/%.o: $(O)/deps/libyaml/%.c $(O)/flags
 	$(call say,CC)
 	$(Q)$(deps-cc) $(yaml-flags) -c -o $@ $<
 
+$(O)/deps/mbedtls/%.o: $(LIBSRC)/mbedtls/library/%.c configs/mbedtls_config.h $(O)/flags
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(deps-cc) -c -o $@ $<
+
 $(O)/libdeps.a: $(deps-obj)
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) crsD $@ $^
@@ -46,9 +55,10 @@ $(error libyaml is needed: run 'make install-deps', or install it \
 endif
 endif
 DEPS_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(deps-pc) 2>/dev/null)
-# A static libyaml is taken where there is one: it costs less at start than a shared one.
-yaml-archive := $(wildcard $(shell $(PKG_CONFIG) --variable=libdir yaml-0.1 2>/dev/null)/libyaml.a)
-DEPS_LIBS = $(or $(yaml-archive),$(shell $(PKG_CONFIG) --libs $(deps-pc) 2>/dev/null))
+# A static libyaml is taken where there is one, but for DEPS=shared: it costs less at start.
+yaml-archive := $(if $(filter-out shared,$(DEPS)), $(wildcard $(shell $(PKG_CONFIG) --variable=libdir yaml-0.1 2>/dev/null)/libyaml.a))
+DEPS_LIBS = $(or $(yaml-archive),$(shell $(PKG_CONFIG) --libs $(deps-pc) 2>/dev/null)) \
+	$(if $(CONFIG_TLS),-lmbedtls -lmbedx509 -lmbedcrypto)
 
 endif
 

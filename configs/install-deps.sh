@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing for a purpose: "build", "test", "boot", "fetch" (the libraries'
-# sources), "cross" (static and foreign builds). Does nothing, and asks nobody, when all of
+# sources), "cross" (static and foreign builds), "deb". Does nothing, and asks nobody, when all of
 # it is there. Without the right to install it says what to do.
 set -u
 missing=
@@ -43,6 +43,10 @@ for purpose; do
 			need "python_has pip" python3-pip py3-pip python3-pip
 			python_packages=ziglang==0.15.2
 		fi 2>/dev/null
+		;;
+	deb)
+		need "command -v dpkg-buildpackage && command -v dh" "dpkg-dev debhelper fakeroot" "" ""
+		need "command -v lintian" lintian "" ""
 		;;
 	fetch)
 		need "command -v dpkg-source" dpkg-dev dpkg-dev dpkg-dev
