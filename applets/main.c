@@ -149,7 +149,7 @@ const char *nearest(const char *word, const char *const *names, size_t n)
 
 static const char *nearest_applet(const char *word)
 {
-	const char *names[64];
+	const char *names[64] = { NULL };
 	size_t n = 0;
 	for (; applets[n] && n < 64; n++)
 		names[n] = applets[n]->name;
