@@ -57,6 +57,8 @@ fi
 
 # 5. Analysers, each file by itself, two at a time.
 files=$(ls lib/*/*.c applets/*.c)
+# What needs a library that is not here cannot be looked at.
+test -e /usr/include/mbedtls/ssl.h || files=$(printf '%s\n' $files | grep -v 'lib/http/tls_\(mbed\|self\)')
 if command -v clang-tidy >/dev/null; then
 	printf '%s\n' $files | xargs -P 2 -n 4 sh -c '
 		flags=$1; shift

@@ -194,13 +194,13 @@ static int hand_over(void *ctx, int fd)
 	return 0;
 }
 
-void http_init(struct control *k)
+void http_init(struct control *c)
 {
 	for (size_t i = 0; i < HTTP_HELPERS_MAX; i++) {
-		k->http[i].helper.ended = ended;
-		k->http[i].control = k;
-		timer_init(&k->http[i].kill, kill_late);
+		c->http[i].helper.ended = ended;
+		c->http[i].control = c;
+		timer_init(&c->http[i].kill, kill_late);
 	}
-	k->server->http = hand_over;
-	k->server->http_ctx = k;
+	c->server->http = hand_over;
+	c->server->http_ctx = c;
 }

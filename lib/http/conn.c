@@ -471,10 +471,10 @@ static void serve(struct http_conn *c)
 void http_flush_all(struct work *w)
 {
 	struct http_server *s = container_of(w, struct http_server, flush);
-	while (!list_empty(&s->dirty)) {
-		struct http_conn *c = list_entry(s->dirty.next, struct http_conn, dirty);
-		list_del(&c->dirty);
-		serve(c);
+	// What is touched meanwhile has queued this work again.
+	list_for_safe (pos, &s->dirty) {
+		list_del(pos);
+		serve(list_entry(pos, struct http_conn, dirty));
 	}
 }
 

@@ -85,8 +85,11 @@ int base64_decode(const char *text, size_t len, uint8_t *out)
 		if (i % 4 != 3)
 			continue;
 		size_t bytes = i + 1 == len ? 3 - pad : 3;
-		for (size_t b = 0; b < bytes; b++)
-			out[n++] = (uint8_t)(v >> (16 - 8 * b));
+		out[n++] = (uint8_t)(v >> 16);
+		if (bytes > 1)
+			out[n++] = (uint8_t)(v >> 8);
+		if (bytes > 2)
+			out[n++] = (uint8_t)v;
 		v = 0;
 	}
 	return n;

@@ -12,6 +12,7 @@ static void drop(struct pool *p, struct call *c)
 {
 	if (c->id != c->short_id)
 		free(c->id);
+	c->id = NULL;
 	p->by_number[c->number] = NULL;
 	list_del(&c->link);
 	list_append(&p->unused, &c->link);
@@ -152,13 +153,10 @@ void pool_init(struct pool *p, struct loop *loop, const char *path, bool ordered
 void pool_release(struct pool *p)
 {
 	link_close(&p->link);
-	while (!list_empty(&p->calls))
-		drop(p, list_entry(p->calls.next, struct call, link));
-	while (!list_empty(&p->unused)) {
-		struct call *c = list_entry(p->unused.next, struct call, link);
-		list_del(&c->link);
-		free(c);
-	}
+	list_for_safe (pos, &p->calls)
+		drop(p, list_entry(pos, struct call, link));
+	list_for_safe (pos, &p->unused)
+		free(list_entry(pos, struct call, link));
 	free(p->by_number);
 	buf_release(&p->error);
 }

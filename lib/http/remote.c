@@ -361,7 +361,7 @@ static int upgrade(struct client *c, const struct url *u, const char *token, str
 	buf_add_str(&b, "\r\n");
 	int rc = b.failed ? err_set(err, ERR_INTERNAL, "out of memory") : write_all(c, b.data, b.len, err);
 	buf_release(&b);
-	if (rc < 0 || read_head(c, &head, &len, err) < 0)
+	if (rc < 0 || read_head(c, &head, &len, err) < 0 || !head)
 		return -1;
 	if (strncmp(head, "HTTP/1.1 101", 12) != 0)
 		return refused(c, head, len, err);

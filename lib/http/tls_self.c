@@ -128,7 +128,7 @@ static int set_validity(struct maker *m)
 
 static int make(struct maker *m, const char *const *names, unsigned char *cert_pem, unsigned char *key_pem)
 {
-	unsigned char serial[SERIAL_LEN];
+	unsigned char serial[SERIAL_LEN] = { 0 };
 	int rc = start_crypto();
 	if (!rc)
 		rc = mbedtls_ctr_drbg_seed(&m->rng, mbedtls_entropy_func, &m->entropy, NULL, 0);
