@@ -140,6 +140,9 @@ $(O)/%.o: %.c $(O)/config.h $(O)/applets.h $(O)/flags
 
 # What every call of the socket runs through: the smallest code is slow there.
 $(addprefix $(O)/lib/,base/buf.o control/service.o rpc/call.o rpc/frame.o rpc/json.o rpc/jsonrpc.o): CFLAGS += -O2
+ifneq ($(STATIC),1)
+$(addprefix $(O)/lib/http/,parse.o conn.o reply.o gateway.o pool.o link.o): CFLAGS += -O2
+endif
 
 $(O)/openrpc.h: openrpc.json configs/minify.awk
 	$(call say,GEN)

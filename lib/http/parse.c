@@ -28,6 +28,21 @@ static bool is_text(unsigned char c)
 	return c == '\t' || (c >= 0x20 && c != 0x7f);
 }
 
+// How many of the bytes certainly are such: eight at a time, by the usual tricks
+// that find a byte below 0x20 or equal to 0x7f in a word.
+static size_t text_run(const char *p, size_t len)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+	size_t n = 0;
+	for (uint64_t v; len - n >= sizeof(v); n += sizeof(v)) {
+		memcpy(&v, p + n, sizeof(v));
+		uint64_t del = v ^ (ones * 0x7f);
+		if ((((v - ones * 0x20) & ~v) | ((del - ones) & ~del)) & tops)
+			break;
+	}
+	return n;
+}
+
 bool http_span_is(const char *data, struct http_span s, const char *text)
 {
 	return s.at && strlen(text) == s.len && !strncasecmp(data + s.at, text, s.len);
@@ -288,6 +303,7 @@ int http_head_parse(struct http_head *h, const char *data, size_t len)
 			if (first ? !is_tchar(c) : !is_text(c))
 				return refuse(h, 400);
 			h->scan++;
+			h->scan = (uint16_t)(h->scan + text_run(data + h->scan, end - h->scan));
 			continue;
 		}
 		if (data[h->scan + 1] != '\n')
