@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make bench: how fast and how small, each figure beside a floor of this run.
 
-    run.py [NAME...]    boot chain down memory idle list ring ticks react rpc; all without NAME
+    run.py [NAME...]    boot chain down memory idle list ring ticks react rpc http; all without NAME
 
 An absolute time says more about the machine than about the program. So every
 figure stands beside a floor or a reference that ran in turn with it, medians of
@@ -421,6 +421,102 @@ def bench_rpc():
     with Running(s, board, 1000) as pid:
         ours, floor = conversation(pid, s.sock, call_of("service_list"), 500, 1)
         row("service_list of 1000: CPU", us(ours[1]), us(floor[1]), ours[1] / floor[1], "<= 150 us", ours[1] <= 150000)
+
+
+# ---------------------------------------------------------------- the proxy
+
+POST = """wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = '{"jsonrpc":"2.0","id":1,"method":"service_status","params":["s0"]}'
+"""
+PIPELINED = POST + """init = function()
+    local all = {}
+    for i = 1, 16 do all[i] = wrk.format() end
+    request = function() return table.concat(all) end
+end
+"""
+
+
+def wrk(port, script, pids, seconds=2):
+    """(requests a second, ns of CPU that the servers took for one)."""
+    before, path = sum(map(cpu_ns, pids)), os.path.join(folder(), "wrk.lua")
+    write(path, script)
+    said = output(["taskset", "-c", "1", "wrk", "-t1", "-c16", f"-d{seconds}s", "-s", path, f"http://127.0.0.1:{port}/"])
+    spent = sum(map(cpu_ns, pids)) - before
+    count = int(re.search(r"(\d+) requests in", said.stdout)[1])
+    return float(re.search(r"Requests/sec:\s*([\d.]+)", said.stdout)[1]), spent / count
+
+
+def started(argv):
+    """A server pinned to the first core, and its port."""
+    server = subprocess.Popen(["taskset", "-c", "0", *argv], stdin=NULL, stdout=subprocess.PIPE, text=True)
+    return server, int(re.search(r"(\d+)$", server.stdout.readline().strip())[1])
+
+
+def post_p99(port, seconds=3):
+    """Microseconds, of one client that asks now and then."""
+    body, times, end = call_of("service_status", "s0").encode(), [], time.monotonic() + seconds
+    request = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with lab.socket.create_connection(("127.0.0.1", port)) as client:
+        while time.monotonic() < end:
+            began = time.perf_counter()
+            client.sendall(request + body)
+            client.recv(65536)
+            times.append((time.perf_counter() - began) * 1e6)
+            time.sleep(0.002)
+    return statistics.quantiles(times, n=100)[98]
+
+
+def slow_connections(port):
+    """One that sends nothing, one that stops in the head, one that stops in the body, and so on."""
+    texts = [b"", b"POST / HTTP/1.1\r\nHost: loc", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+             b"Content-Length: 100\r\n\r\n{"]
+    slow = []
+    for i in range(200):
+        slow.append(lab.socket.create_connection(("127.0.0.1", port)))
+        slow[-1].sendall(texts[i % 3])
+    return slow
+
+
+def bench_http():
+    if not shutil.which("wrk") or os.cpu_count() < 2:
+        raise CannotMeasure("it takes wrk and two cores")
+    board = Board()
+    s = Ours(20, service("up", board))
+    with Running(s, board, 20) as pid:
+        os.sched_setaffinity(pid, {0})
+        proxy, port = started([lab.ZINIT, "-s", s.sock, "proxy", "-a", "127.0.0.1:0"])
+        floor, floor_port = started([helper("httpfloor")])
+        try:
+            for name, script, bound in (("POST service_status, 16 connections", POST, 1.5), ("  16 pipelined", PIPELINED, 0)):
+                ours, bare = [], []
+                for _ in range(5):
+                    ours.append(wrk(port, script, [pid, proxy.pid]))
+                    bare.append(wrk(floor_port, script, [floor.pid]))
+                (rate, cpu), (bare_rate, bare_cpu) = [[statistics.median(x) for x in zip(*v)] for v in (ours, bare)]
+                if bound:
+                    ratio_row(f"{name}: CPU, with init", cpu, bare_cpu, bound, us)
+                    row("  a second", f"{rate / 1e3:.1f} k", f"{bare_rate / 1e3:.1f} k", rate / bare_rate, ">= 0.85x",
+                        rate / bare_rate >= 0.85)
+                else:
+                    row(f"{name}: CPU, with init", us(cpu), us(bare_cpu), cpu / bare_cpu, "<= 2.0 us", cpu <= 2000)
+            alone = post_p99(port)
+            slow = slow_connections(port)
+            beside = post_p99(port)
+            row("p99 of a client beside 200 slow ones", f"{beside:.0f} us", f"{alone:.0f} us", beside / alone, "<= 2x",
+                beside / alone <= 2)
+            for connection in slow:
+                connection.close()
+            idle = [lab.socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+            rss = int(open(f"/proc/{proxy.pid}/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE") // 1024
+            row("RSS of the proxy with 100 idle connections", f"{rss} KiB", wanted="<= 3072", ok=rss <= 3072)
+            for connection in idle:
+                connection.close()
+        finally:
+            for server in (proxy, floor):
+                server.kill()
+                server.wait()
+                server.stdout.close()
 
 
 # ---------------------------------------------------------------- main
