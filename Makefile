@@ -202,6 +202,8 @@ help:
 	@echo 'size            what the static program weighs; CHECK=1 fails above configs/size-budget'
 	@echo 'fetch-src       the sources of the libraries, for builds with DEPS=src'
 	@echo 'check           all tests; SAN=1: with sanitizers; DEFCONFIG=X: of that configuration'
+	@echo 'check-cross     ARCH=X: the tests on a program for another kind of machine, in qemu-user'
+	@echo 'check-packaging the Debian package and the other recipes'
 	@echo 'check-configs   N=50 random configurations, built and tested'
 	@echo 'lint            rules of the tree: includes, banned functions, clang-tidy, -fanalyzer'
 	@echo 'fuzz T=60       every fuzzer for T seconds'

@@ -49,7 +49,7 @@ $(Q)! test -e $(O)/.config || cmp -s $(O)/.config $(1)/.config || cp $(O)/.confi
 endef
 
 # What is built elsewhere, by another make, and needs no libraries here.
-no-deps-goals := initramfs static cross size fetch-src
+no-deps-goals := check-cross initramfs static cross size fetch-src
 
 # The linker's map, of a file with symbols; lld's form, so not with CROSS_COMPILE.
 $(O)/zinit.map: $(O)/zinit

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing for a purpose: "build", "test", "boot", "fetch" (the libraries'
-# sources), "cross" (static and foreign builds), "deb". Does nothing, and asks nobody, when all of
+# sources), "cross" (static and foreign builds), "deb", "emulator". Does nothing, and asks nobody, when all of
 # it is there. Without the right to install it says what to do.
 set -u
 missing=
@@ -47,6 +47,12 @@ for purpose; do
 	deb)
 		need "command -v dpkg-buildpackage && command -v dh" "dpkg-dev debhelper fakeroot" "" ""
 		need "command -v lintian" lintian "" ""
+		;;
+	boot-aarch64)
+		need "command -v qemu-system-aarch64" qemu-system-arm qemu-system-aarch64 qemu-system-aarch64-core
+		;;
+	emulator)
+		need "command -v qemu-aarch64-static" qemu-user-static "qemu-aarch64 qemu-arm qemu-riscv64" qemu-user-static
 		;;
 	fetch)
 		need "command -v dpkg-source" dpkg-dev dpkg-dev dpkg-dev

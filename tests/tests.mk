@@ -54,6 +54,12 @@ check-configs:
 	$(Q)sh configs/install-deps.sh build test
 	$(Q)MAKE="$(MAKE)" sh tests/configs.sh $(O)/configs $(or $(N),50) $(or $(SEED),1)
 
+# Of another kind of machine; ZINIT_SAMPLE=I/N runs one test of N.
+check-cross:
+	$(Q)sh configs/install-deps.sh test emulator
+	$(Q)$(MAKE) --no-print-directory cross ARCH=$(ARCH)
+	$(Q)sh tests/cross.sh $(O)-$(ARCH) $(ARCH) $(pytest) $(PYTEST_ARGS)
+
 # ---- fuzzers ----
 
 FUZZ_CC ?= clang
@@ -91,9 +97,10 @@ bench: all $(bench-bin)
 # ---- process 1 of a machine ----
 
 boot:
-	$(Q)sh configs/install-deps.sh build boot
-	$(Q)$(MAKE) --no-print-directory static || $(MAKE) --no-print-directory all
-	$(Q)$(PYTHON) tests/boot/run.py $$(ls -t $(O)-static/zinit $(O)/zinit 2>/dev/null | head -1) $(O)/boot $(STORY)
+	$(Q)sh configs/install-deps.sh build boot $(if $(ARCH),boot-$(ARCH))
+	$(Q)$(MAKE) --no-print-directory $(if $(ARCH),cross,static) || $(MAKE) --no-print-directory all
+	$(Q)ARCH=$(ARCH) $(PYTHON) tests/boot/run.py \
+		$$(ls -t $(O)-$(or $(ARCH),static)/zinit $(O)/zinit 2>/dev/null | head -1) $(O)/boot$(ARCH:%=-%) $(STORY)
 
 .PHONY: test-servers boot check check-unit check-integration fuzz bench lint
 

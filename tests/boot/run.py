@@ -3,6 +3,8 @@
 Each story is one boot of an initramfs that holds zinit as /init, its libraries,
 busybox and the story's service files. What happened is read from the serial
 console. Usage: run.py ZINIT WORKDIR [STORY...]
+
+ARCH=aarch64 boots Debian's arm64 kernel with a static zinit for that machine.
 """
 
 import concurrent.futures
@@ -18,7 +20,16 @@ import threading
 import time
 
 DEADLINE = 60  # seconds for one story; a boot takes about 2
-LEAST_MB, SHARED_MB = 72, 4  # in less this kernel does not boot, whatever runs there; and for shared libraries
+ARCH = os.environ.get("ARCH") or "x86_64"
+MACHINES = {  # qemu, its machine, the console, Debian's name, how many times slower than a pc here
+    "x86_64": ("qemu-system-x86_64", "pc", "ttyS0", "amd64", 1),
+    "aarch64": ("qemu-system-aarch64", "virt", "ttyAMA0", "arm64", 3),
+}
+QEMU, MACHINE, CONSOLE, DEBIAN, SLOWNESS = MACHINES[ARCH]
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DEADLINE *= SLOWNESS
+BUSYBOX = "/bin/busybox" if ARCH == "x86_64" else f"{sys.argv[2]}/kernel/bin/busybox"
+LEAST_MB, SHARED_MB = 72 if ARCH == "x86_64" else 160, 4  # in less this kernel does not boot, whatever runs there; and for shared libraries
 
 
 # ---- what is booted ----
@@ -29,6 +40,11 @@ def kernel(work):
     found = glob.glob(f"{work}/kernel/boot/vmlinuz-*")
     if found:
         return found[0]
+    if ARCH != "x86_64":
+        subprocess.run(["sh", f"{TREE}/configs/fetch-deb.sh", f"{work}/foreign", DEBIAN, f"linux-image-cloud-{DEBIAN}",
+                        "busybox-static"], check=True)
+        os.rename(f"{work}/foreign/root", f"{work}/kernel")
+        return glob.glob(f"{work}/kernel/boot/vmlinuz-*")[0]
     depends = subprocess.run(["apt-cache", "depends", "linux-image-cloud-amd64"], capture_output=True, text=True).stdout
     names = re.findall(r"Depends: (linux-image-\S+)", depends)
     if not names:
@@ -116,7 +132,7 @@ def initramfs(zinit, files, console=True, init=None, busybox=True):
     for library in libraries(zinit):
         cpio.file(library, read(library))
     if busybox:
-        cpio.file("bin/busybox", read("/bin/busybox"))
+        cpio.file("bin/busybox", read(BUSYBOX))
     for applet in "sh sleep kill cat echo reboot poweroff halt ps mount touch test true false seq grep date mkdir cp switch_root readlink".split():
         cpio.link(f"bin/{applet}", "busybox")
     for path, text in files.items():
@@ -134,9 +150,9 @@ class Machine:
             file.write(gzip.compress(initramfs(zinit, files, **image_of), 6))
         self.log, self.changed = "", threading.Condition()
         self.process = subprocess.Popen(
-            ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", str(memory), "-nographic",
+            [QEMU, "-M", MACHINE, "-accel", "tcg", "-cpu", "max", "-m", str(memory), "-nographic",
              "-no-reboot", "-nic", "none", "-serial", "stdio", "-monitor", "none", "-kernel", kernel, "-initrd",
-             image, "-append", f"console=ttyS0 quiet panic=-1 {words}"],
+             image, "-append", f"console={CONSOLE} quiet panic=-1 {words}"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         threading.Thread(target=self.listen, daemon=True).start()
 
@@ -348,10 +364,10 @@ def tell(story, zinit, work):
 
 def main():
     zinit, work, *wanted = sys.argv[1:]
-    if not shutil.which("qemu-system-x86_64") or not os.path.exists("/bin/busybox"):
-        sys.exit("boot: qemu-system-x86 and busybox-static are needed")
+    if not shutil.which(QEMU) or not os.path.exists("/bin/busybox"):
+        sys.exit(f"boot: {QEMU} and busybox-static are needed")
     kernel(work)
-    zinit = stripped(zinit, work)
+    zinit = stripped(zinit, work) if ARCH == "x86_64" else zinit
     stories = [story for story in STORIES if not wanted or story.__name__ in wanted]
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:

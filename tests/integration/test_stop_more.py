@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import pytest
-from zinit import (PATIENCE, SANITIZED, SHUTTING_DOWN, ZINIT, RpcError, holds, lines_of, look, sh, wait_until)
+from zinit import (PATIENCE, SANITIZED, SHUTTING_DOWN, ZINIT, RpcError, holds, lines_of, look, needs, sh, wait_until)
 
 SLEEP = "sleep 1000"
 BY_KILL = r"Error\(Signaled\(Pid\(\d+\), SIGKILL, false\)\)"
@@ -442,6 +442,8 @@ def machine_namespaces():
 
 def boot(daemon, **env):
     """Starts the daemon as process 1 of a machine that does not exist."""
+    needs("APPLET_INIT", "init")
+    needs("PID1", "process 1 of a machine")
     command = ["unshare", *SPACES, "sh", "-c", MACHINE, "sh", str(daemon.dir), ZINIT,
                ZINIT, "-s", daemon.socket, "init", "--machine", "-c", str(daemon.config)]
     with open(daemon.path("stdout"), "ab") as out:
