@@ -43,5 +43,5 @@ void control_init(struct control *c, struct rpc_server *s, struct super *u)
 	stream_init(c);
 	events_init(c);
 	text_init(s);
-	http_init(c);
+	helpers_init(c);
 }

@@ -54,7 +54,7 @@ void control_init(struct control *c, struct rpc_server *s, struct super *u);
 void stream_init(struct control *c);
 void events_init(struct control *c);
 void text_init(struct rpc_server *s);
-void http_init(struct control *c);
+void helpers_init(struct control *c);
 
 // What the line protocol has and the methods have not.
 void service_brief(struct rpc_call *c, const char *name); // a status of the five old members, sorted

@@ -194,7 +194,7 @@ static int hand_over(void *ctx, int fd)
 	return 0;
 }
 
-void http_init(struct control *c)
+void helpers_init(struct control *c)
 {
 	for (size_t i = 0; i < HTTP_HELPERS_MAX; i++) {
 		c->http[i].helper.ended = ended;

@@ -21,7 +21,7 @@ void system_stop_http_server(struct rpc_call *c, const struct param *p)
 	refuse(c, "stopping http server");
 }
 
-void http_init(struct control *c)
+void helpers_init(struct control *c)
 {
 	(void)c;
 }
