@@ -19,7 +19,7 @@
 #include <psa/crypto.h>
 #endif
 
-enum { PEM_MAX = 4096, SAN_MAX = 1024, SERIAL_LEN = 16, VALID_YEARS = 10, TAG_DNS = 0x82, TAG_IP = 0x87 };
+enum { PEM_MAX = 4096, SAN_MAX = 1024, SERIAL_LEN = 16, VALID_YEARS = 2, TAG_DNS = 0x82, TAG_IP = 0x87 };
 
 struct maker {
 	mbedtls_entropy_context entropy;

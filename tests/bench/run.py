@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make bench: how fast and how small, each figure beside a floor of this run.
 
-    run.py [NAME...]    boot chain down memory idle list ring ticks react rpc http; all without NAME
+    run.py [NAME...]    boot chain down memory idle list ring ticks react rpc http tls; all without NAME
 
 An absolute time says more about the machine than about the program. So every
 figure stands beside a floor or a reference that ran in turn with it, medians of
@@ -514,6 +514,48 @@ def bench_http():
                 connection.close()
         finally:
             for server in (proxy, floor):
+                server.kill()
+                server.wait()
+                server.stdout.close()
+
+
+def handshakes(port, pid):
+    """ns of CPU that the server takes for a full handshake."""
+    before = cpu_ns(pid)
+    said = output(["taskset", "-c", "1", "openssl", "s_time", "-connect", f"localhost:{port}", "-new", "-time", "3", "-tls1_2",
+                   "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"])
+    return (cpu_ns(pid) - before) / int(re.search(r"^(\d+) connections in \d+ real", said.stdout, re.M)[1])
+
+
+def bench_tls():
+    cert, key = os.path.join(folder(), "cert"), os.path.join(folder(), "key")
+    bare_program = os.path.join(folder(), "tlsfloor")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tls", "floor.c")
+    board = Board()
+    s = Ours(1, service("up", board))
+    with Running(s, board, 1):
+        proxy = subprocess.Popen(["taskset", "-c", "0", lab.ZINIT, "-s", s.sock, "proxy", "-a", "127.0.0.1:0", "--tls-self-signed",
+                                  "--tls-cert", cert, "--tls-key", key], stdin=NULL, stdout=subprocess.PIPE, text=True, stderr=NULL)
+        if not proxy.stdout.readline():
+            proxy.wait()
+            proxy.stdout.close()
+            print("# tls: this build has none", flush=True)
+            return
+        port = int(proxy.stdout.readline().rpartition(":")[2])
+        servers = [proxy]
+        try:
+            if subprocess.run(["cc", "-O2", "-o", bare_program, source, "-lmbedtls", "-lmbedx509", "-lmbedcrypto"],
+                              stderr=NULL).returncode:
+                raise CannotMeasure("the floor needs mbedTLS 2")
+            floor, floor_port = started([bare_program, cert, key])
+            servers.append(floor)
+            ours, bare = [], []
+            for _ in range(3):
+                ours.append(handshakes(port, proxy.pid))
+                bare.append(handshakes(floor_port, floor.pid))
+            ratio_row("TLS handshake, X25519 and ECDSA: CPU", statistics.median(ours), statistics.median(bare), 1.11, us)
+        finally:
+            for server in servers:
                 server.kill()
                 server.wait()
                 server.stdout.close()
