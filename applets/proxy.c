@@ -387,6 +387,8 @@ static int run(struct cli *cli)
 		return 1;
 	if (cli_value(cli, OPT_CONNECTION_FD))
 		p.gateway.server.idle = quit;
+	else
+		gateway_connect(&p.gateway);
 	if (p.helper)
 		give_up_privileges();
 	if (announce())

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TOKEN_FILE_MAX = 64 * 1024, TOKEN_MIN = 8, UID_UNASKED = -1, UID_UNKNOWN = -2 };
+enum { TOKEN_FILE_MAX = 64 * 1024, TOKEN_MIN = 8, UID_UNASKED = -1 };
 
 // ---- set up ----
 
@@ -40,7 +40,7 @@ static int add_cors(struct access *a, const char *origin)
 
 int access_init(struct access *a, size_t hosts, size_t origins)
 {
-	*a = (struct access){ .tokens = { .max = TOKEN_FILE_MAX } };
+	*a = (struct access){ .tokens = { .max = TOKEN_FILE_MAX }, .diag_fd = peer_open() };
 	a->hosts = calloc(hosts + 1, sizeof(*a->hosts));
 	a->cors = calloc(origins + 1, sizeof(*a->cors));
 	return a->hosts && a->cors ? add_cors(a, NULL) : -1;
@@ -75,6 +75,8 @@ void access_release(struct access *a)
 	}
 	free(a->cors);
 	free(a->hosts);
+	if (a->diag_fd >= 0)
+		close(a->diag_fd);
 	buf_release(&a->tokens);
 }
 
@@ -264,8 +266,8 @@ static bool is_good_user(const struct access *a, struct http_conn *c)
 	if (a->any_user || c->peer.any.sa_family == AF_UNIX)
 		return true;
 	if (c->uid == UID_UNASKED) {
-		int uid = peer_uid(c->source.fd);
-		c->uid = uid < 0 ? UID_UNKNOWN : uid;
+		int uid = peer_uid(a->diag_fd, c->source.fd);
+		c->uid = uid < 0 ? UID_UNASKED : uid;
 	}
 	return c->uid == 0 || c->uid == (int)geteuid();
 }

@@ -22,6 +22,7 @@ struct access {
 	struct access_cors *cors; // cors[0]: of no origin
 	size_t ncors;
 	bool any_host, any_origin;
+	int diag_fd; // of peer_open()
 	bool any_user; // who is at the other end does not count
 	const char *token_file; // NULL: none wanted
 	struct buf tokens; // one a line
@@ -41,5 +42,8 @@ enum access_verdict access_check(const struct access *a, struct http_conn *c);
 // Of the request that is being looked at; lives as long as a.
 const struct access_cors *access_cors(const struct access *a, const struct http_conn *c);
 
+// A descriptor to ask the kernel with, opened once so that it is there when others
+// run out; -1: the kernel cannot be asked.
+int peer_open(void);
 // The user at the other end of a TCP connection within this machine; -1: unknown.
-int peer_uid(int fd);
+int peer_uid(int diag_fd, int fd);

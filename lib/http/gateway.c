@@ -342,6 +342,13 @@ int gateway_init(struct gateway *g, struct loop *loop, const char *path)
 	return http_server_init(&g->server, loop, &handler, g);
 }
 
+void gateway_connect(struct gateway *g)
+{
+	struct err ignored; // the first call tells
+	link_open(&g->fast.link, g->path, &ignored);
+	link_open(&g->slow.link, g->path, &ignored);
+}
+
 void gateway_release(struct gateway *g)
 {
 	http_server_release(&g->server);

@@ -25,6 +25,8 @@ struct gateway {
 
 // The access rules are the caller's to fill in. 0, or -1 with errno.
 int gateway_init(struct gateway *g, struct loop *loop, const char *path);
+// Connects to init now, not with the first call: descriptors may be short then.
+void gateway_connect(struct gateway *g);
 void gateway_release(struct gateway *g);
 
 // ---- between the files ----

@@ -1,6 +1,7 @@
 // Who owns the other end of a connection within this machine: asked of the
 // kernel (sock_diag(7)), or read from /proc/net/tcp where it does not tell.
 #include "http/access.h"
+#include "base/clock.h"
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -33,26 +34,42 @@ static void put_address(const union net_address *a, __be32 out[4], __be16 *port)
 	}
 }
 
+int peer_open(void)
+{
+	struct timeval limit = { .tv_sec = 1 };
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	return fd;
+}
+
 // A socket without an inode belongs to nobody any more: its uid 0 means nothing.
-static int read_answer(int fd)
+// An answer to an earlier question is passed over.
+static int read_answer(int fd, uint32_t question)
 {
 	union {
 		struct nlmsghdr head;
 		char room[1024];
 	} in;
-	ssize_t n = recv(fd, &in, sizeof(in), 0);
+	ssize_t n;
+	do
+		n = recv(fd, &in, sizeof(in), 0);
+	while (n >= (ssize_t)sizeof(in.head) && in.head.nlmsg_seq != question);
 	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct inet_diag_msg)) || in.head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
 		return -1;
 	const struct inet_diag_msg *m = NLMSG_DATA(&in.head);
 	return m->idiag_inode ? (int)m->idiag_uid : -1;
 }
 
-static int ask_kernel(const struct ends *e)
+static int ask_kernel(int fd, const struct ends *e)
 {
 	struct {
 		struct nlmsghdr head;
 		struct inet_diag_req_v2 req;
-	} out = { .head = { .nlmsg_len = sizeof(out), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST },
+	} out = { .head = { .nlmsg_len = sizeof(out),
+			  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			  .nlmsg_flags = NLM_F_REQUEST,
+			  .nlmsg_seq = (uint32_t)clock_mono_us() },
 		.req = { .sdiag_family = (uint8_t)e->peer.any.sa_family,
 			.sdiag_protocol = IPPROTO_TCP,
 			.idiag_states = ~0u } };
@@ -60,14 +77,7 @@ static int ask_kernel(const struct ends *e)
 	put_address(&e->peer, id->idiag_src, &id->idiag_sport);
 	put_address(&e->own, id->idiag_dst, &id->idiag_dport);
 	id->idiag_cookie[0] = id->idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	if (fd < 0)
-		return -1;
-	struct timeval limit = { .tv_sec = 1 };
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	int uid = send(fd, &out, sizeof(out), 0) == sizeof(out) ? read_answer(fd) : -1;
-	close(fd);
-	return uid;
+	return fd >= 0 && send(fd, &out, sizeof(out), 0) == sizeof(out) ? read_answer(fd, out.head.nlmsg_seq) : -1;
 }
 
 // "0100007F:1F90", as /proc/net/tcp has it: words of the machine's byte order.
@@ -99,7 +109,7 @@ static int read_proc(const struct ends *e)
 	return found;
 }
 
-int peer_uid(int fd)
+int peer_uid(int diag_fd, int fd)
 {
 	struct ends e = { .own = { .any = { .sa_family = AF_UNSPEC } } };
 	socklen_t own = sizeof(e.own), peer = sizeof(e.peer);
@@ -107,6 +117,6 @@ int peer_uid(int fd)
 		return -1;
 	unmap(&e.own);
 	unmap(&e.peer);
-	int uid = ask_kernel(&e);
+	int uid = ask_kernel(diag_fd, &e);
 	return uid >= 0 ? uid : read_proc(&e);
 }

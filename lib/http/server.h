@@ -112,7 +112,7 @@ struct http_conn {
 	uint16_t bad; // status of the framing error that ends this connection
 	struct http_ws *ws;
 	union net_address peer;
-	int uid; // for the handler: of the peer; -1 = not asked yet, -2 = unknown
+	int uid; // for the handler: of the peer; -1 = not known
 	void *user; // the handler's
 };
 

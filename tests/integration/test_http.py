@@ -1,12 +1,14 @@
 """JSON-RPC over HTTP: what clients of the recorded program get, get they here."""
 import os
 import re
+import resource
 import socket
 from signal import SIGINT, SIGKILL, SIGTERM
 
 import pytest
 from web import Connection, call, needs_proxy, post, proxy
-from zinit import NO_METHOD, NOT_FOUND, PATIENCE, cli, is_error, sh, status_field, wait_until
+from zinit import (NO_METHOD, NOT_FOUND, PATIENCE, cli, cpu_seconds, is_error, sh, status_field, ticks,
+                   wait_until)
 
 pytestmark = needs_proxy
 PARSE_ERROR = {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "Parse error"}}
@@ -445,3 +447,25 @@ def test_http_on_the_control_socket(world):
         connection.socket.close()
     wait_until(lambda: not helpers(world))
     assert Connection(world.socket, get("/")).response().status == 200
+
+
+def test_without_descriptors(world):
+    """More clients than descriptors: no spinning, and the rest is served as soon as there is room."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+    http = proxy(world, preexec_fn=limit)
+    before = cpu_seconds(http.process.pid)
+    with http.connect() as good:
+        many = [http.connect() for _ in range(60)]
+        for _ in ticks(1.5):
+            assert good.send(post(call("service_list"))).response().status == 200
+        assert cpu_seconds(http.process.pid) - before < 0.8
+        for connection in many:
+            connection.socket.close()
+    assert wait_until(lambda: served(http))
+
+
+def served(http):
+    try:
+        return http.rpc("service_list")["result"]
+    except (AssertionError, OSError):
+        return None
