@@ -20,5 +20,5 @@ else
 	chmod +x "$folder/emulated/zinit"
 	export ZINIT_EXE="$qemu" ZINIT_SKIP=tests/cross-skip
 fi
-ZINIT=$folder/emulated/zinit ZINIT_BUILD=$folder ZINIT_TEST_SLACK=30 PYTHONDONTWRITEBYTECODE=1 \
+ZINIT=$folder/emulated/zinit ZINIT_TEST_SLACK=30 PYTHONDONTWRITEBYTECODE=1 \
 	exec "$@" -p no:cacheprovider -q tests/integration

@@ -56,9 +56,10 @@ check-configs:
 
 # Of another kind of machine; ZINIT_SAMPLE=I/N runs one test of N.
 check-cross:
-	$(Q)sh configs/install-deps.sh test emulator
+	$(Q)sh configs/install-deps.sh build test emulator
+	$(Q)$(MAKE) --no-print-directory test-servers $(unit-tools)
 	$(Q)$(MAKE) --no-print-directory cross ARCH=$(ARCH)
-	$(Q)sh tests/cross.sh $(O)-$(ARCH) $(ARCH) $(pytest) $(PYTEST_ARGS)
+	$(Q)ZINIT_BUILD=$(abspath $(O)) sh tests/cross.sh $(O)-$(ARCH) $(ARCH) $(pytest) $(PYTEST_ARGS)
 
 # ---- fuzzers ----
 

@@ -26,8 +26,10 @@ MACHINES = {  # qemu, its machine, the console, Debian's name, how many times sl
     "aarch64": ("qemu-system-aarch64", "virt", "ttyAMA0", "arm64", 3),
 }
 QEMU, MACHINE, CONSOLE, DEBIAN, SLOWNESS = MACHINES[ARCH]
-TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEADLINE *= SLOWNESS
+sys.path.insert(0, f"{ROOT}/configs")
+from initramfs import Cpio  # noqa: E402
 BUSYBOX = "/bin/busybox" if ARCH == "x86_64" else f"{sys.argv[2]}/kernel/bin/busybox"
 LEAST_MB, SHARED_MB = 72 if ARCH == "x86_64" else 160, 4  # in less this kernel does not boot, whatever runs there; and for shared libraries
 
@@ -41,7 +43,7 @@ def kernel(work):
     if found:
         return found[0]
     if ARCH != "x86_64":
-        subprocess.run(["sh", f"{TREE}/configs/fetch-deb.sh", f"{work}/foreign", DEBIAN, f"linux-image-cloud-{DEBIAN}",
+        subprocess.run(["sh", f"{ROOT}/configs/fetch-deb.sh", f"{work}/foreign", DEBIAN, f"linux-image-cloud-{DEBIAN}",
                         "busybox-static"], check=True)
         os.rename(f"{work}/foreign/root", f"{work}/kernel")
         return glob.glob(f"{work}/kernel/boot/vmlinuz-*")[0]
@@ -60,40 +62,6 @@ def libraries(program):
     """The shared objects of a program, with the loader; none for a static one."""
     out = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
     return re.findall(r"(/\S+\.so\S*)", out)
-
-
-class Cpio:
-    """A "newc" archive (cpio(5)), the form of an initramfs."""
-
-    def __init__(self):
-        self.data, self.inode, self.folders = bytearray(), 1, set()
-
-    def entry(self, name, mode, content=b"", major=0, minor=0):
-        name = name.encode() + b"\0"
-        fields = (self.inode, mode, 0, 0, 1, 0, len(content), 0, 0, major, minor, len(name), 0)
-        self.inode += 1
-        self.data += b"070701" + b"".join(b"%08X" % f for f in fields) + name
-        self.data += b"\0" * (-len(self.data) % 4) + content
-        self.data += b"\0" * (-len(self.data) % 4)
-
-    def folder(self, path):
-        path = path.strip("/")
-        if path and path not in self.folders:
-            self.folder(os.path.dirname(path))
-            self.folders.add(path)
-            self.entry(path, stat.S_IFDIR | 0o755)
-
-    def file(self, path, content, mode=0o755):
-        self.folder(os.path.dirname(path))
-        self.entry(path.strip("/"), stat.S_IFREG | mode, content)
-
-    def link(self, path, target):
-        self.folder(os.path.dirname(path))
-        self.entry(path.strip("/"), stat.S_IFLNK | 0o777, target.encode())
-
-    def end(self):
-        self.entry("TRAILER!!!", 0)
-        return bytes(self.data)
 
 
 def stripped(program, work):
@@ -144,10 +112,11 @@ def initramfs(zinit, files, console=True, init=None, busybox=True):
 
 
 class Machine:
-    def __init__(self, zinit, name, files, kernel, words="", memory=128, **image_of):
-        image = f"{name}.cpio.gz"
-        with open(image, "wb") as file:
-            file.write(gzip.compress(initramfs(zinit, files, **image_of), 6))
+    def __init__(self, zinit, name, files, kernel, words="", memory=128, image=None, **image_of):
+        if not image:
+            image = f"{name}.cpio.gz"
+            with open(image, "wb") as file:
+                file.write(gzip.compress(initramfs(zinit, files, **image_of), 6))
         self.log, self.changed = "", threading.Condition()
         self.process = subprocess.Popen(
             [QEMU, "-M", MACHINE, "-accel", "tcg", "-cpu", "max", "-m", str(memory), "-nographic",
@@ -340,7 +309,19 @@ def full_and_read_only(start):
     order(m.log, "HELLO", "HELLO", "a: Running", "FINE", "powering off")
 
 
-STORIES = [boots_and_powers_off, in_little_memory, console_missing, after_switch_root, as_sbin_init, killing_everything,
+def the_example_image(start):
+    """What make initramfs makes: its example services run."""
+    image = f"{sys.argv[2]}/example.cpio.gz"
+    if libraries(sys.argv[1]):
+        return  # only a static program fits into it
+    subprocess.run([sys.executable, f"{ROOT}/configs/initramfs.py", sys.argv[1], image, "--busybox", BUSYBOX, "--services",
+                    f"{ROOT}/configs/initramfs", "--link", "zinit-list"], check=True, stdout=subprocess.DEVNULL)
+    m = start({}, image=image)
+    m.wait("zinit runs on .*, kernel ")
+    m.close()
+
+
+STORIES = [boots_and_powers_off, the_example_image, in_little_memory, console_missing, after_switch_root, as_sbin_init, killing_everything,
            crashing, signals, nothing_to_do, config_is_a_file, a_fault_in_init, the_clock_jumps, full_and_read_only]
 
 
