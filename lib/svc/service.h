@@ -123,7 +123,6 @@ struct service {
 	struct stream streams[2];
 	struct source loading; // tells what became of a start that takes long; or not in the loop
 	struct spawn_error refused; // by it
-	bool is_refused;
 	struct exit_status test_how; // of a test in super.exits
 	int cgroup_fd; // of the service's control group, -1: none
 	pid_t test_group; // its session, until what it left is ended
@@ -138,10 +137,11 @@ struct service {
 	uint32_t nblock; // edges whose target is not satisfied
 	uint32_t holders; // shutdown: dependents that are not gone yet
 	uint32_t left; // living processes of the run besides the leader, to be ended with it
-	bool unsure; // there may be more of them than could be seen
-	bool unseen; // the stop began without a look: who has detached himself is not known
 	uint32_t launched; // of the detached: started by this run
 	uint32_t detached; // living processes that left on purpose
+	bool unsure; // more may be left than could be seen
+	bool unseen; // the stop began without a look: who has detached himself is not known
+	bool is_refused; // `refused` says why the program does not run
 	bool satisfied; // counts as met for dependents
 	bool launcher; // this run's detached processes are ended too
 	bool signalled; // the stop signal is out
