@@ -245,20 +245,20 @@ static int print(struct out *o, const char *fmt, va_list args)
 	return o->len > INT_MAX ? -1 : (int)o->len;
 }
 
-int vsnprintf(char *to, size_t size, const char *fmt, va_list ap)
+int vsnprintf(char *s, size_t maxlen, const char *format, va_list arg)
 {
-	struct out o = { .at = to, .room = size ? size - 1 : 0 };
-	int n = print(&o, fmt, ap);
-	if (size)
-		to[o.len < o.room ? o.len : o.room] = '\0';
+	struct out o = { .at = s, .room = maxlen ? maxlen - 1 : 0 };
+	int n = print(&o, format, arg);
+	if (maxlen)
+		s[o.len < o.room ? o.len : o.room] = '\0';
 	return n;
 }
 
-int vfprintf(FILE *file, const char *fmt, va_list ap)
+int vfprintf(FILE *s, const char *format, va_list arg)
 {
-	struct out o = { .file = file };
-	int n = print(&o, fmt, ap);
-	return ferror(file) ? -1 : n;
+	struct out o = { .file = s };
+	int n = print(&o, format, arg);
+	return ferror(s) ? -1 : n;
 }
 
 // ---- scanf ----
@@ -347,12 +347,13 @@ static const char *past_blanks(const char *in)
 	return in;
 }
 
-int vsscanf(const char *in, const char *fmt, va_list args)
+int vsscanf(const char *s, const char *format, va_list arg)
 {
+	const char *in = s, *fmt = format;
 	va_list ap;
 	int n = 0;
 	bool at_end = false; // the input ended before anything was converted
-	va_copy(ap, args);
+	va_copy(ap, arg);
 	for (; in && *fmt; fmt++) {
 		if (is_blank(*fmt)) {
 			in = past_blanks(in);

@@ -9,7 +9,7 @@ import socket
 
 import pytest
 from replay import receive, taken
-from zinit import SANITIZED, PATIENCE, lines_of, sh, wait_until
+from zinit import METHODS, PATIENCE, SANITIZED, lines_of, needs, sh, wait_until
 
 LIMIT = 10 * 1024 * 1024
 NOPE = b'{"jsonrpc":"2.0","id":%d,"method":"nope"}'
@@ -410,6 +410,8 @@ def test_a_stop_with_a_long_grace_delays_nobody(daemon):
 
 @pytest.mark.parametrize("method", ["stream_subscribeLogs", "stream_subscribeEvents"])
 def test_subscriptions_without_end(daemon, method):
+    if method in METHODS:
+        needs(METHODS[method], method)
     daemon.start()
     before = private_kib(daemon)
     request = b'{"jsonrpc":"2.0","id":1,"method":"%s","params":["a"]}\n' % method.encode()

@@ -11,9 +11,9 @@
 #define vsnprintf small_vsnprintf
 #define vfprintf small_vfprintf
 #define vsscanf small_vsscanf
-int small_vsnprintf(char *to, size_t size, const char *fmt, va_list ap);
-int small_vfprintf(FILE *file, const char *fmt, va_list ap);
-int small_vsscanf(const char *in, const char *fmt, va_list args);
+int small_vsnprintf(char *s, size_t maxlen, const char *format, va_list arg);
+int small_vfprintf(FILE *s, const char *format, va_list arg);
+int small_vsscanf(const char *s, const char *format, va_list arg);
 #include "../../lib/base/small_stdio.c"
 #undef vsnprintf
 #undef vfprintf
