@@ -28,6 +28,8 @@ APPLET(check, "[DIR|FILE...]", "look for mistakes in service files; no daemon is
 	{ OPT_JSON, "json", NULL, "print JSON" },
 	{ 0, NULL, NULL, NULL },
 };
+//config: help
+//config:   About 8 KB with its texts.
 
 // A file of a folder, whether it was asked for or is only what others wait for.
 struct file {

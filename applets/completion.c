@@ -13,6 +13,8 @@
 APPLET(completion, "bash|zsh|fish", "a script that completes these commands in a shell") = {
 	{ 0, NULL, NULL, NULL },
 };
+//config: help
+//config:   About 16 KB, most of it the scripts of three shells.
 
 // ---- what the tables say ----
 

@@ -16,6 +16,8 @@ APPLET(create, "NAME [FILE|-]", "make the file of a new service from a file or s
 	{ 0, NULL, NULL, NULL },
 };
 //config: depends on CLIENT
+//config: help
+//config:   About 2.5 KB, and the reading of service files where init is not built in.
 
 static int read_all(int fd, const char *label, struct buf *b)
 {

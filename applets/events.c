@@ -10,6 +10,8 @@ APPLET(events, "[SERVICE]", "changes of states as they happen") = {
 	{ 0, NULL, NULL, NULL },
 };
 //config: depends on CLIENT
+//config: help
+//config:   About 1 KB.
 
 static const char *field(struct span event, const char *name, char out[FIELD_MAX])
 {

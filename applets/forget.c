@@ -4,6 +4,8 @@ APPLET(forget, "SERVICE...", "drop stopped services; their files stay") = {
 	{ 0, NULL, NULL, NULL },
 };
 //config: depends on CLIENT
+//config: help
+//config:   About 200 bytes.
 
 static int run(struct cli *cli)
 {

@@ -10,6 +10,8 @@ APPLET(get, "SERVICE", "print a service's file, without its comments") = {
 	{ 0, NULL, NULL, NULL },
 };
 //config: depends on CLIENT
+//config: help
+//config:   About 500 bytes.
 
 // As service_create would write it.
 static int print_file(struct span content)

@@ -13,6 +13,8 @@ APPLET(help, "[COMMAND]", "what zinit can do, or one command's options") = {
 	{ OPT_FISH, "fish", NULL, "as `completion fish`" },
 	{ 0, NULL, NULL, NULL },
 };
+//config: help
+//config:   About 3 KB: manual pages and docs/cmd.md; --help of a command stays.
 
 // ---- docs/cmd.md ----
 

@@ -43,6 +43,8 @@ APPLET(init, "[DIR]", "start the services of a folder and keep them running") = 
 	{ 0, NULL, NULL, NULL },
 };
 //config: select SERVER
+//config: help
+//config:   The daemon: about 130 KB with what it stands on.
 
 struct daemon {
 	struct loop loop;

@@ -7,6 +7,8 @@ APPLET(kill, "SERVICE [SIGNAL]", "send a signal (SIGTERM) to the processes of a 
 	{ 0, NULL, NULL, NULL },
 };
 //config: depends on CLIENT
+//config: help
+//config:   About 500 bytes.
 
 static bool is_signal(const char *text)
 {

@@ -12,6 +12,8 @@ APPLET(list, "", "all services and their states") = {
 	{ 0, NULL, NULL, NULL },
 };
 //config: depends on CLIENT
+//config: help
+//config:   About 2.5 KB.
 
 static void print_uptime(struct span seconds)
 {

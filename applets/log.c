@@ -14,6 +14,8 @@ APPLET(log, "[SERVICE]", "lines that services have written, then those to come")
 	{ 0, NULL, NULL, NULL },
 };
 //config: depends on CLIENT
+//config: help
+//config:   About 1.2 KB.
 
 // A service that does not exist is an error, though its name would filter well.
 static int check_name(struct session *s, const char *name)

@@ -4,6 +4,8 @@ APPLET(monitor, "SERVICE...", "load service files and start the services") = {
 	{ 0, NULL, NULL, NULL },
 };
 //config: depends on CLIENT
+//config: help
+//config:   About 200 bytes.
 
 static int run(struct cli *cli)
 {

@@ -7,6 +7,8 @@ APPLET(restart, "SERVICE...", "stop and start services; a changed file is read a
 	{ 0, NULL, NULL, NULL },
 };
 //config: depends on CLIENT
+//config: help
+//config:   About 300 bytes.
 
 static int run(struct cli *cli)
 {

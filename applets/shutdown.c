@@ -4,6 +4,8 @@ APPLET(shutdown, "", "stop all services in order, then power off (in a container
 	{ 0, NULL, NULL, NULL },
 };
 //config: depends on CLIENT
+//config: help
+//config:   About 200 bytes.
 
 static int run(struct cli *cli)
 {

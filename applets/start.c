@@ -8,6 +8,8 @@ APPLET(start, "SERVICE...", "start services; one that is up stays as it is") = {
 	{ 0, NULL, NULL, NULL },
 };
 //config: depends on CLIENT
+//config: help
+//config:   About 400 bytes.
 
 static int run(struct cli *cli)
 {

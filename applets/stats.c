@@ -7,6 +7,8 @@ APPLET(stats, "SERVICE", "memory and processor use of a running service and its 
 	{ 0, NULL, NULL, NULL },
 };
 //config: depends on CLIENT
+//config: help
+//config:   About 300 bytes.
 
 static int run(struct cli *cli)
 {

@@ -7,6 +7,8 @@ APPLET(status, "SERVICE", "state of one service, and of what it waits for") = {
 	{ 0, NULL, NULL, NULL },
 };
 //config: depends on CLIENT
+//config: help
+//config:   About 300 bytes.
 
 static int run(struct cli *cli)
 {

@@ -7,6 +7,8 @@ APPLET(stop, "SERVICE...", "stop services and wait until their processes are gon
 	{ 0, NULL, NULL, NULL },
 };
 //config: depends on CLIENT
+//config: help
+//config:   About 300 bytes.
 
 static int run(struct cli *cli)
 {

@@ -648,8 +648,15 @@ def test_same_as_the_reference_for_the_project(conf, tmp_path):
     compare_modes(tree)
     rng = random.Random("project")
     types = symbols(tree)
-    for _ in range(2 * ROUNDS):
+    for _ in range(200):
         compare_random(tree, rng, types)
+
+
+def test_each_question_says_what_it_costs():
+    text = (ROOT / "Kconfig").read_text() + "".join(path.read_text() for path in [ROOT / "build" / "Kconfig.applets"] if path.exists())
+    for name, entry in re.findall(r"^config (\w+)\n((?:\t.*\n|\n)*)", text, re.M):
+        if re.search(r'^\tbool "', entry, re.M):
+            assert re.search(r"\d (KB|bytes)", entry.partition("\thelp\n")[2]), f"{name} does not say what it costs"
 
 
 # ---- a bad Kconfig: one message with file and line, exit 1 ----
