@@ -61,7 +61,7 @@ $(O)/applets.stamp: $(applet-src) applets/gen.awk
 # The empty recipe makes make look again whether the file has changed.
 $(GEN): $(O)/applets.stamp ;
 
-$(CONF): $(wildcard configs/*.c configs/*.h)
+$(CONF): $(wildcard configs/*.c configs/kconfig*.h)
 	$(call say,HOSTCC)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(HOSTCC) -std=gnu11 -D_GNU_SOURCE -O1 -o $@ $(filter %.c,$^)
@@ -144,10 +144,14 @@ ifneq ($(STATIC),1)
 $(addprefix $(O)/lib/http/,parse.o conn.o reply.o gateway.o pool.o link.o): CFLAGS += -O2
 endif
 
-$(O)/openrpc.h: openrpc.json configs/minify.awk
+$(O)/host/pack: configs/pack/pack.c
+	$(call say,HOSTCC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(HOSTCC) -std=gnu11 -O1 -o $@ $<
+
+$(O)/openrpc.h: openrpc.json $(O)/host/pack
 	$(call say,GEN)
-	$(Q)mkdir -p $(O)
-	$(Q)awk -f configs/minify.awk openrpc.json > $@
+	$(Q)$(O)/host/pack <openrpc.json >$@
 $(O)/lib/control/discover.o: $(O)/openrpc.h
 
 # Other flags or another compiler mean other objects.
