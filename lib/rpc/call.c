@@ -11,13 +11,25 @@ struct rpc_batch {
 	struct rpc_server *server;
 	struct rpc_conn *conn; // NULL: gone
 	char *text; // owned
+	size_t held; // its share of server.held
+	size_t text_len;
 	struct json_iter items;
 	struct buf out;
 	struct work go_on; // never from inside an answer: that may be deep in the supervisor
 	bool waiting;
 };
 
-static const char too_big_data[] = "\"Exceeded max limit of 10485760\"";
+static const char too_big_data[] = "\"Exceeded max limit of 10485760\"",
+		  too_many[] = "too many large requests at once, try again";
+
+// What is kept for calls that wait has one bound for all clients. Small things pass:
+// their number is bounded.
+enum { HELD_SMALL = 4096 };
+
+static bool is_too_much(const struct rpc_server *s, size_t len)
+{
+	return len > HELD_SMALL && s->held + len > RPC_INPUT_MAX;
+}
 
 // A large one is given back, a small one is used again.
 static void buf_empty(struct buf *b)
@@ -77,6 +89,7 @@ static void finish(struct rpc_call *c)
 		return;
 	if (!b && c->conn)
 		c->conn->nwaiting--;
+	c->server->held -= c->id.len;
 	free(c->heap);
 	if (b) {
 		b->waiting = false;
@@ -155,6 +168,7 @@ struct rpc_call *rpc_keep(struct rpc_call *c)
 		memcpy(k + 1, c->id.at, c->id.len);
 	k->id.at = (const char *)(k + 1);
 	k->heap = k;
+	k->server->held += k->id.len;
 	list_init(&k->link);
 	if (k->batch) { // which outlives the connection
 		k->conn = NULL;
@@ -190,6 +204,10 @@ void rpc_log_change(const struct rpc_conn *conn, const char *what, const char *n
 static void call(struct rpc_call *c, const struct rpc_request *r)
 {
 	struct rpc_server *s = c->server;
+	if (is_too_much(s, c->id.len)) {
+		fail_code(c, RPC_INTERNAL_ERROR, too_many, NULL);
+		return;
+	}
 	const struct rpc_method *m = find_method(s, r->method);
 	if (!m) {
 		rpc_unknown_method(c);
@@ -237,9 +255,19 @@ static void request(struct rpc_conn *conn, struct rpc_batch *batch, struct rpc_s
 
 // ---- batches ----
 
+static void batch_count(struct rpc_batch *b)
+{
+	size_t now = b->text_len + b->out.cap;
+	b->server->held += now - b->held;
+	b->held = now;
+}
+
 static void batch_free(struct rpc_batch *b)
 {
 	list_del(&b->link);
+	// A call that was kept and answered within its handler has queued it.
+	work_cancel(&b->go_on);
+	b->server->held -= b->held;
 	if (b->conn) {
 		b->conn->nwaiting--;
 		list_for (pos, &b->conn->streams) {
@@ -253,12 +281,18 @@ static void batch_free(struct rpc_batch *b)
 	free(b);
 }
 
+// Its answers are too large, or they are when those of all batches are added.
+static bool is_overdone(const struct rpc_batch *b)
+{
+	return b->out.len > RPC_MESSAGE_MAX || (b->out.len > HELD_SMALL && b->server->held > RPC_OUTPUT_MAX);
+}
+
 static void batch_done(struct rpc_batch *b)
 {
 	if (b->conn && b->out.len > 1) {
 		struct buf *out = &b->conn->out;
 		buf_add_char(&b->out, ']');
-		if (b->out.failed || b->out.len > RPC_MESSAGE_MAX)
+		if (b->out.failed || is_overdone(b))
 			rpc_add_error(out, (struct span){ NULL, 0 }, RPC_BATCH_TOO_BIG,
 				"The batch response was too large", too_big_data);
 		else
@@ -275,7 +309,7 @@ enum { BATCH_STEP = 256 };
 static void batch_go_on(struct rpc_batch *b)
 {
 	struct span key, item;
-	for (int i = 0; !b->waiting && b->out.len <= RPC_MESSAGE_MAX; i++) {
+	for (int i = 0; !b->waiting && !is_overdone(b); i++) {
 		if (i == BATCH_STEP) {
 			work_queue(b->server->loop, &b->go_on);
 			return;
@@ -285,6 +319,7 @@ static void batch_go_on(struct rpc_batch *b)
 			return;
 		}
 		request(b->conn, b, b->server, item);
+		batch_count(b);
 	}
 	if (!b->waiting)
 		batch_done(b);
@@ -297,12 +332,13 @@ static void batch_resume(struct work *w)
 
 static void batch_begin(struct rpc_conn *conn, struct span message)
 {
-	struct rpc_batch *b = calloc(1, sizeof(*b));
-	char *text = malloc(message.len);
-	if (!b || !text) {
+	bool refused = is_too_much(conn->server, message.len);
+	struct rpc_batch *b = refused ? NULL : calloc(1, sizeof(*b));
+	char *text = b ? malloc(message.len) : NULL;
+	if (!text) {
 		free(b);
-		free(text);
-		rpc_add_error(&conn->out, (struct span){ NULL, 0 }, RPC_INTERNAL_ERROR, "out of memory", NULL);
+		rpc_add_error(&conn->out, (struct span){ NULL, 0 }, RPC_INTERNAL_ERROR,
+			refused ? too_many : "out of memory", NULL);
 		buf_add_char(&conn->out, '\n');
 		rpc_conn_wrote(conn);
 		return;
@@ -312,11 +348,13 @@ static void batch_begin(struct rpc_conn *conn, struct span message)
 	b->server = conn->server;
 	b->conn = conn;
 	b->text = text;
+	b->text_len = message.len;
 	b->items = json_iter((struct span){ text, message.len });
 	b->out.max = 2 * RPC_MESSAGE_MAX;
 	buf_add_char(&b->out, '[');
 	list_append(&conn->batches, &b->link);
 	conn->nwaiting++;
+	batch_count(b);
 	batch_go_on(b);
 }
 

@@ -133,6 +133,7 @@ struct rpc_server {
 	struct list conns;
 	size_t nconns;
 	struct work shed; // the unread answers may be too many
+	size_t held; // bytes kept for calls and batches that wait
 	int spare_fd; // given up for a moment to turn a client away at EMFILE
 	char *chunk; // what was read just now
 	struct buf spare_out; // the output buffer that no connection uses

@@ -437,3 +437,24 @@ def test_a_long_filter_is_not_kept(daemon, method):
             connection.sendall(request)
             assert "result" in json.loads(lines.readline())
         back_to_normal(daemon, before, 4096)
+
+
+@pytest.mark.parametrize("kind", ["batch", "id"])
+def test_large_requests_that_wait_have_a_bound(daemon, kind):
+    """A waiting call keeps its id, a waiting batch its text: a client may not have init keep them without end."""
+    ignoring(daemon, "slow", 1000)
+    daemon.start()
+    daemon.wait_state("slow", lambda status: os.path.exists(daemon.path("slow")))
+    before, filler = private_kib(daemon), b"x" * (4 * 1024 * 1024)
+    stop = b'{"jsonrpc":"2.0","id":"%s","method":"service_stop","params":["slow"]}'
+    request = b"[" + stop % b"1" + b',{"x":"' + filler + b'"}]' if kind == "batch" else stop % filler
+    with daemon.connect() as connection:
+        for _ in range(9 if kind == "batch" else 8):  # the answer that refuses has the id too
+            connection.sendall(request)
+        assert b"too many large requests" in line_of(connection)[-200:]
+        assert SANITIZED or private_kib(daemon) < before + 64 * 1024
+    with daemon.connect() as connection:
+        connection.sendall(NOPE % 8)
+        assert line_of(connection) == NO_SUCH % 8
+    daemon.rpc("service_kill", ["slow", "SIGKILL"])
+    back_to_normal(daemon, before)
