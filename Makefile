@@ -212,6 +212,7 @@ help:
 	@echo 'lint            rules of the tree: includes, banned functions, clang-tidy, -fanalyzer'
 	@echo 'fuzz T=60       every fuzzer for T seconds'
 	@echo 'boot            process 1 of a machine, in qemu'
+	@echo 'test-servers    h1echo and wsecho in $(O)/tests: the HTTP code alone, for conformance suites'
 	@echo 'bench           speed and memory beside floors and peers'
 	@echo 'initramfs       zinit as /init, with example services; ARCH=X of another kind of machine'
 	@echo 'dist deb        an archive of the sources; a Debian package'
