@@ -8,18 +8,25 @@ given time: ask until the answer is right), then, closed.
 """
 import fcntl
 import json
+import os
 import pathlib
 import re
 import socket
 import struct
 import termios
 
-from zinit import wait_until
+from zinit import TREE, wait_until
 
 FOLDER = pathlib.Path(__file__).with_name("contract")
 SETS = json.loads((FOLDER / "sets.json").read_text())
 # What the original leaves to chance, or to the moment: they restart every 2 s.
 MOMENT = {"crash": {"Running", "Error(Exited(Pid(<PID>), 1))"}, "okloop": {"Running", "Success"}}
+
+
+def left_out(option):
+    """Is it a build without this option?"""
+    config = pathlib.Path(os.environ.get("ZINIT_BUILD") or TREE / "build") / ".config"
+    return config.exists() and f"CONFIG_{option}=y" not in config.read_text().splitlines()
 
 
 class Row:

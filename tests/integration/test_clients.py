@@ -13,6 +13,7 @@ import socket
 import subprocess
 
 import pytest
+from replay import left_out
 from zinit import BANNER, PATIENCE, TREE, sh
 
 SOURCES = TREE / "tests" / "clients"
@@ -100,12 +101,13 @@ def test_jayson(daemon, node_modules):
 def test_the_document_is_valid_openrpc(daemon, node_modules):
     """By the reference implementation of the specification, as the file and as the daemon gives it."""
     daemon.start()
-    served = daemon.rpc("rpc.discover")
-    for text in ((TREE / "openrpc.json").read_text(), json.dumps(served)):
+    document = (TREE / "openrpc.json").read_text()
+    served = json.loads(document) if left_out("DISCOVER") else daemon.rpc("rpc.discover")
+    for text in (document, json.dumps(served)):
         path = daemon.dir / "document"
         path.write_text(text)
-        with open(path) as document:
-            assert node(node_modules, "openrpc.js", stdin=document) == [len(served["methods"])]
+        with open(path) as file:
+            assert node(node_modules, "openrpc.js", stdin=file) == [len(served["methods"])]
 
 
 # -- rust ----------------------------------------------------------------------------------------------
