@@ -73,6 +73,8 @@ for purpose; do
 		need "command -v unshare && command -v nsenter" util-linux util-linux util-linux
 		want "command -v socat" socat socat socat
 		want "command -v nc" netcat-openbsd netcat-openbsd nmap-ncat
+		want "command -v sslscan" sslscan "" sslscan
+		want "command -v slowhttptest" slowhttptest "" slowhttptest
 		want "command -v zsh" zsh zsh zsh
 		want "command -v fish" fish fish fish
 		want "command -v mandoc" mandoc mandoc mandoc

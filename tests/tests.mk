@@ -84,11 +84,12 @@ $(O)/fuzz/%: tests/fuzz/%.c $(O)/fuzz/obj/lib.a
 	$(call say,FUZZ)
 	$(Q)$(fuzz-cc) -fsanitize=fuzzer,address,undefined -o $@ $< $(O)/fuzz/obj/lib.a $(DEPS_LIBS)
 
+# One on each processor.
 fuzz: $(fuzz-bin)
-	$(Q)for f in $(fuzz-bin); do mkdir -p $$f.corpus; \
+	$(Q)printf '%s\n' $(fuzz-bin) | xargs -P $$(nproc) -I F sh -c 'f=F; mkdir -p $$f.corpus; \
 		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 -artifact_prefix=$(O)/fuzz/ \
 			$$f.corpus tests/fuzz/corpus/$${f##*/} >$$f.log 2>&1 || { cat $$f.log; exit 1; }; \
-		echo "$${f##*/}: clean after $$(sed -n 's/^stat::number_of_executed_units: *//p' $$f.log) inputs"; done
+		echo "$${f##*/}: clean after $$(sed -n "s/^stat::number_of_executed_units: *//p" $$f.log) inputs"'
 
 # ---- bench ----
 

@@ -330,7 +330,7 @@ static size_t count(struct span container)
 static void add_members(struct span object, unsigned depth, bool inlined, struct buf *out)
 {
 	size_t n = count(object), have = 0;
-	struct member *members = calloc(n, sizeof(*members));
+	struct member *members = calloc(n + 1, sizeof(*members));
 	struct json_iter it = json_iter(object);
 	struct span key;
 	out->failed = out->failed || !members;

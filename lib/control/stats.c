@@ -26,7 +26,7 @@ struct waiting_call {
 struct watched {
 	struct list link; // in stats.all
 	struct list calls;
-	struct row *rows; // the leader first
+	struct row *rows; // the leader first, then by pid
 	size_t nrows;
 	uint64_t asked_ms, looked_us;
 	bool measured; // rows hold a difference
@@ -66,9 +66,18 @@ static size_t mark_family(struct tree *t, pid_t leader)
 
 static const struct row *find_row(const struct watched *w, const struct row *r)
 {
-	for (size_t i = 0; i < w->nrows; i++)
-		if (w->rows[i].pid == r->pid && w->rows[i].start == r->start)
-			return &w->rows[i];
+	size_t low = 1, high = w->nrows;
+	if (w->nrows && w->rows[0].pid == r->pid)
+		return w->rows[0].start == r->start ? &w->rows[0] : NULL;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (w->rows[mid].pid == r->pid)
+			return w->rows[mid].start == r->start ? &w->rows[mid] : NULL;
+		if (w->rows[mid].pid < r->pid)
+			low = mid + 1;
+		else
+			high = mid;
+	}
 	return NULL;
 }
 
@@ -159,8 +168,8 @@ static void fail_internal(struct rpc_call *c, const char *name, const char *text
 
 static void answer_all(struct watched *w, bool down)
 {
-	while (!list_empty(&w->calls)) {
-		struct waiting_call *wait = list_entry(w->calls.next, struct waiting_call, link);
+	list_for_safe (pos, &w->calls) {
+		struct waiting_call *wait = list_entry(pos, struct waiting_call, link);
 		list_del(&wait->link);
 		if (down)
 			fail_down(wait->call, w->name);
