@@ -390,17 +390,19 @@ def test_conversations(daemon):
 def test_subscription_ids_are_whole_numbers_of_a_connection(daemon):
     """sub-unsub-from-other-connection, sub-id-range; ours: ids below 2^49, which every JSON reader keeps whole."""
     start(daemon, "subs")
-    wait_until(lambda: daemon.state("one") == "Success")
+    # Nothing of theirs is still on its way.
+    wait_until(lambda: len(daemon.log("one")) == 2 and len(daemon.log("two")) == 3 and daemon.log("say"))
+    wait_until(lambda: set(daemon.list().values()) == {"Success"})
     with daemon.connect() as first, daemon.connect() as second:
         first_lines, second_lines = first.makefile("rb"), second.makefile("rb")
         ids = []
         for number in range(20):
             first.sendall(b'{"jsonrpc":"2.0","id":%d,"method":"stream_subscribeLogs"}' % number)
-            ids.append(json.loads(first_lines.readline())["result"])
+            ids.append(json.loads(next_line(first_lines))["result"])
         assert len(set(ids)) == 20 and all(type(id) is int and 0 <= id < 2 ** 49 for id in ids)
         for id in ids[1:]:
             first.sendall(b'{"jsonrpc":"2.0","id":1,"method":"stream_unsubscribeLogs","params":[%d]}' % id)
-            assert json.loads(first_lines.readline())["result"] is True
+            assert json.loads(next_line(first_lines))["result"] is True
         second.sendall(b'{"jsonrpc":"2.0","id":1,"method":"stream_unsubscribeLogs","params":[%d]}' % ids[0])
         assert second_lines.readline() == b'{"jsonrpc":"2.0","id":1,"result":false}\n'
         settled(daemon, "one", 1)
