@@ -47,6 +47,10 @@ awk '
 	/^}/ { if (name != "" && FNR - start > 75) { print "  " FILENAME ":" start " " FNR - start " lines"; found = 1 } name = "" }
 	END { exit !found }' lib/*/*.c applets/*.c && say "functions over 75 lines"
 
+# What a build makes is not part of the tree.
+made=$(git ls-files 2>/dev/null | grep -E '^build|\.(o|a|d|so|pyc)$' | head -3)
+[ -z "$made" ] || say "build products are tracked: $made"
+
 # 4. Format.
 if command -v clang-format >/dev/null; then
 	clang-format --dry-run -Werror lib/*/*.c applets/*.c tests/unit/*.c tests/fuzz/*.c 2>&1 | grep -E 'error' | head -5 |
