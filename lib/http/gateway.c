@@ -18,11 +18,10 @@ enum { FIRST_BYTES = 128, FAST_MAX = 64 * 1024 };
 
 static const struct method {
 	const char *name;
-	size_t len;
 	unsigned flags;
 } methods[] = {
 #define METHOD(method, ...) METHOD_NAMED(#method, method, __VA_ARGS__)
-#define METHOD_NAMED(wire, method, method_flags, ...) { wire, sizeof(wire) - 1, method_flags },
+#define METHOD_NAMED(wire, method, method_flags, ...) { wire, method_flags },
 #define ALIAS(old_name, name)
 #include "rpc/methods.def"
 #undef METHOD
@@ -42,27 +41,29 @@ static const struct alias {
 #undef ALIAS
 };
 
-static const struct method *find(const char *name, size_t len)
+// Init looks at what a name says, not at how it is written: so must we.
+static const struct method *find(struct span name)
 {
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (methods[i].len == len && !memcmp(methods[i].name, name, len))
+		if (json_is(name, methods[i].name))
+			return &methods[i];
+	return NULL;
+}
+
+static const struct method *find_plain(const char *name)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (!strcmp(methods[i].name, name))
 			return &methods[i];
 	return NULL;
 }
 
 unsigned gateway_flags(struct span method, bool *known)
 {
-	char plain[64];
-	const char *name = method.at + 1;
-	size_t len = method.len - 2;
-	if (memchr(name, '\\', len) && method.len <= sizeof(plain)) {
-		len = json_decode(method, plain);
-		name = plain;
-	}
-	const struct method *m = find(name, len);
+	const struct method *m = find(method);
 	for (size_t i = 0; !m && i < sizeof(aliases) / sizeof(aliases[0]); i++)
 		if (json_is(method, aliases[i].old_name))
-			m = find(aliases[i].name, strlen(aliases[i].name));
+			m = find_plain(aliases[i].name);
 	*known = m != NULL;
 	return m ? m->flags : 0;
 }
