@@ -72,11 +72,13 @@ void link_pause(struct link *l, bool pause)
 	want(l);
 }
 
-// Lines may close the link, and pause it: the rest is kept then.
+// Lines may close the link, even open it anew: what was read is gone then. They
+// may pause it: the rest is kept.
 static void take_lines(struct link *l)
 {
 	size_t done = 0;
-	while (link_is_open(l) && done < l->in.len) {
+	unsigned before = l->opened;
+	while (done < l->in.len) {
 		char *from = l->in.data + done + l->seen;
 		char *end = memchr(from, '\n', l->in.len - done - l->seen);
 		if (!end) {
@@ -86,10 +88,10 @@ static void take_lines(struct link *l)
 		size_t len = (size_t)(end - (l->in.data + done));
 		l->seen = 0;
 		l->line(l, l->in.data + done, len);
+		if (!link_is_open(l) || l->opened != before)
+			return;
 		done += len + 1;
 	}
-	if (!link_is_open(l))
-		return;
 	buf_consume(&l->in, done);
 	if (!l->in.len && l->in.cap > READ_SIZE)
 		buf_release(&l->in);
@@ -129,8 +131,10 @@ int link_open(struct link *l, const char *path, struct err *err)
 	int fd = client_connect(path, err);
 	if (fd < 0)
 		return -1;
-	if (loop_add(l->loop, &l->source, fd, EPOLLIN) == 0)
+	if (loop_add(l->loop, &l->source, fd, EPOLLIN) == 0) {
+		l->opened++;
 		return 0;
+	}
 	close(fd);
 	return err_set(err, ERR_INTERNAL, "cannot watch the connection to init: %s", strerror(errno));
 }

@@ -12,6 +12,7 @@ struct link {
 	size_t sent; // of out
 	struct work flush;
 	bool paused;
+	unsigned opened; // how often: a callback may have ended one connection and begun another
 	// A line without its newline; good during the call.
 	void (*line)(struct link *l, char *line, size_t len);
 	// It has ended; link_close() was called.
