@@ -174,11 +174,25 @@ static void add_call(struct buf *b, unsigned number, struct span method, struct 
 	buf_add(b, "}\n", 2);
 }
 
+// Our number may be longer than the client's id. What is too big init refuses
+// without a number, and that would end the connection for everybody.
+static bool is_too_big(struct span method, struct span params)
+{
+	enum { MEMBERS = sizeof(",\"method\":,\"params\":}") - 1, DIGITS_MAX = 10 };
+	return sizeof(answer_start) - 1 + DIGITS_MAX + MEMBERS + method.len + params.len > RPC_MESSAGE_MAX;
+}
+
 struct call *pool_call(struct pool *p, struct span id, struct span method, struct span params, call_fn *done,
 	void *owner, struct span *rest)
 {
+	static const char too_big[] = ",\"error\":{\"code\":-32007,\"message\":\"Request is too big\",\"data\":"
+				      "\"Exceeded max limit of 10485760\"}}";
 	struct err err;
 	*rest = (struct span){ NULL, 0 };
+	if (is_too_big(method, params)) {
+		*rest = (struct span){ too_big, sizeof(too_big) - 1 };
+		return NULL;
+	}
 	if (!link_is_open(&p->link) && link_open(&p->link, p->path, &err) < 0) {
 		set_error(p, err.text);
 		*rest = error_of(p);

@@ -35,7 +35,7 @@ struct pool {
 void pool_init(struct pool *p, struct loop *loop, const char *path, bool ordered);
 void pool_release(struct pool *p);
 // Sends METHOD (raw, with its quotes) with PARAMS (raw; at = NULL: none), and
-// calls `done` later, never from here. NULL without memory or without init:
+// calls `done` later, never from here. NULL without memory, without init, or too big:
 // *rest is then the answer.
 struct call *pool_call(struct pool *p, struct span id, struct span method, struct span params, call_fn *done,
 	void *owner, struct span *rest);
