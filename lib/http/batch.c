@@ -7,6 +7,13 @@
 
 enum { WINDOW = 64 };
 
+static void charge(struct batch *b)
+{
+	size_t now = b->text_len + b->out.cap;
+	b->gateway->server.buffered += now - b->charged;
+	b->charged = now;
+}
+
 struct batch *batch_new(struct gateway *g, struct http_conn *c, char *text, size_t len, batch_fn *done)
 {
 	struct batch *b = g->server.buffered + len <= HTTP_BUDGET ? calloc(1, sizeof(*b)) : NULL;
@@ -14,7 +21,6 @@ struct batch *batch_new(struct gateway *g, struct http_conn *c, char *text, size
 		free(text);
 		return NULL;
 	}
-	g->server.buffered += len;
 	b->gateway = g;
 	b->conn = c;
 	b->cors = c ? access_cors(&g->access, c) : NULL;
@@ -23,6 +29,7 @@ struct batch *batch_new(struct gateway *g, struct http_conn *c, char *text, size
 	b->items = json_iter((struct span){ text, len });
 	b->out.max = 2 * RPC_MESSAGE_MAX;
 	b->done = done;
+	charge(b);
 	list_append(&g->batches, &b->link);
 	return b;
 }
@@ -30,7 +37,7 @@ struct batch *batch_new(struct gateway *g, struct http_conn *c, char *text, size
 void batch_free(struct batch *b)
 {
 	pool_forget(&b->gateway->slow, b);
-	b->gateway->server.buffered -= b->text_len;
+	b->gateway->server.buffered -= b->charged;
 	list_del(&b->link);
 	buf_release(&b->out);
 	free(b->text);
@@ -52,6 +59,7 @@ static void add_answer(struct batch *b, struct span id, const char *rest, size_t
 	buf_add_str(&b->out, "{\"jsonrpc\":\"2.0\",\"id\":");
 	rpc_add_id(&b->out, id);
 	buf_add(&b->out, rest, len);
+	charge(b);
 }
 
 static void answered(struct call *call, struct span rest)
@@ -112,7 +120,9 @@ void batch_go(struct batch *b)
 	while (!b->ended && !b->alone) {
 		struct json_iter before = b->items;
 		struct span key, item;
-		b->ended = b->out.len > RPC_MESSAGE_MAX || b->out.failed || !json_next(&b->items, &key, &item);
+		b->starved = b->out.cap > HTTP_READ_SIZE && b->gateway->server.buffered > HTTP_BUDGET;
+		b->ended = b->starved || b->out.len > RPC_MESSAGE_MAX || b->out.failed ||
+			   !json_next(&b->items, &key, &item);
 		if (!b->ended && !one_item(b, item)) {
 			b->items = before;
 			break;
@@ -131,6 +141,10 @@ void batch_reply(struct batch *b)
 		"\"The batch response was too large\",\"data\":\"Exceeded max limit of 10485760\"}}";
 	if (!b->conn)
 		return;
+	if (b->starved) {
+		gateway_busy(b->conn, b->cors);
+		return;
+	}
 	if (!b->out.len && !b->out.failed) {
 		http_reply(b->conn, 200, b->cors->json, "null", 4);
 		return;

@@ -87,6 +87,11 @@ static void reply_json(struct http_conn *c, int status, const char *text)
 	http_reply(c, status, access_cors(&gateway_of(c)->access, c)->json, text, strlen(text));
 }
 
+void gateway_busy(struct http_conn *c, const struct access_cors *cors)
+{
+	http_reply(c, 503, cors->json, BUSY, sizeof(BUSY) - 1);
+}
+
 static void reply_rest(struct http_conn *c, const char *headers, struct span id, struct span rest)
 {
 	static const char start[] = "{\"jsonrpc\":\"2.0\",\"id\":";
@@ -174,7 +179,7 @@ static void many(struct http_conn *c, struct span array)
 		memcpy(text, array.at, array.len);
 	struct batch *b = text ? batch_new(gateway_of(c), c, text, array.len, batch_reply) : NULL;
 	if (!b) {
-		reply_json(c, 503, BUSY);
+		gateway_busy(c, access_cors(&gateway_of(c)->access, c));
 		return;
 	}
 	http_alone(c);
@@ -338,8 +343,8 @@ int gateway_init(struct gateway *g, struct loop *loop, const char *path)
 	g->loop = loop;
 	g->path = path;
 	list_init(&g->batches);
-	pool_init(&g->fast, loop, path, true);
-	pool_init(&g->slow, loop, path, false);
+	pool_init(&g->fast, loop, &g->server.buffered, path, true);
+	pool_init(&g->slow, loop, &g->server.buffered, path, false);
 	return http_server_init(&g->server, loop, &handler, g);
 }
 

@@ -53,8 +53,10 @@ struct batch {
 	size_t text_len;
 	struct json_iter items;
 	struct buf out; // "[answer,answer" without the end
+	size_t charged; // of server.buffered
 	unsigned inflight;
 	bool alone, ended;
+	bool starved; // it ended because all buffers together were full
 	batch_fn *done; // then it is freed
 };
 
@@ -63,6 +65,9 @@ struct batch *batch_new(struct gateway *g, struct http_conn *c, char *text, size
 void batch_go(struct batch *b);
 void batch_forget(struct gateway *g, const struct http_conn *c);
 void batch_free(struct batch *b);
+
+// 503: not now.
+void gateway_busy(struct http_conn *c, const struct access_cors *cors);
 
 // The answer to a POST of a whole batch.
 void batch_reply(struct batch *b);

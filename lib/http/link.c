@@ -8,6 +8,13 @@
 
 enum { READ_SIZE = 64 * 1024 };
 
+static void charge(struct link *l)
+{
+	size_t now = l->in.cap + l->out.cap;
+	*l->held += now - l->charged;
+	l->charged = now;
+}
+
 void link_close(struct link *l)
 {
 	int fd = loop_remove(l->loop, &l->source);
@@ -16,6 +23,7 @@ void link_close(struct link *l)
 	work_cancel(&l->flush);
 	buf_release(&l->in);
 	buf_release(&l->out);
+	charge(l);
 	l->seen = l->sent = 0;
 	l->paused = false;
 }
@@ -45,6 +53,7 @@ static bool flush(struct link *l)
 	if (l->out.cap > READ_SIZE)
 		buf_release(&l->out);
 	buf_clear(&l->out);
+	charge(l);
 	return true;
 }
 
@@ -61,6 +70,7 @@ static void flush_work(struct work *w)
 
 void link_wrote(struct link *l)
 {
+	charge(l);
 	work_queue(l->loop, &l->flush);
 }
 
@@ -95,6 +105,7 @@ static void take_lines(struct link *l)
 	buf_consume(&l->in, done);
 	if (!l->in.len && l->in.cap > READ_SIZE)
 		buf_release(&l->in);
+	charge(l);
 }
 
 static void ready(struct source *src, uint32_t events)
@@ -119,10 +130,12 @@ static void ready(struct source *src, uint32_t events)
 	take_lines(l);
 }
 
-void link_init(
-	struct link *l, struct loop *loop, void (*line)(struct link *, char *, size_t), void (*closed)(struct link *))
+void link_init(struct link *l, struct loop *loop, size_t *held, void (*line)(struct link *, char *, size_t),
+	void (*closed)(struct link *))
 {
-	*l = (struct link){ .loop = loop, .source = { .fd = -1, .fn = ready }, .line = line, .closed = closed };
+	*l = (struct link){
+		.loop = loop, .source = { .fd = -1, .fn = ready }, .held = held, .line = line, .closed = closed
+	};
 	work_init(&l->flush, flush_work);
 }
 

@@ -10,6 +10,7 @@ struct link {
 	struct buf in, out;
 	size_t seen; // of in: no newline in there
 	size_t sent; // of out
+	size_t *held, charged; // where its buffers are counted, and with how much
 	struct work flush;
 	bool paused;
 	unsigned opened; // how often: a callback may have ended one connection and begun another
@@ -20,7 +21,8 @@ struct link {
 	void (*drained)(struct link *l); // all is out that was written; may be NULL
 };
 
-void link_init(struct link *l, struct loop *loop, void (*line)(struct link *, char *, size_t),
+// *held: what all buffers hold together, which is kept right.
+void link_init(struct link *l, struct loop *loop, size_t *held, void (*line)(struct link *, char *, size_t),
 	void (*closed)(struct link *));
 // path as for client_connect(). 0, or -1 with *err.
 int link_open(struct link *l, const char *path, struct err *err);

@@ -132,15 +132,24 @@ static size_t read_rows(struct batch *b, struct row **rows)
 	return n;
 }
 
+// Half of the answers would say that all is well.
+static bool is_whole(struct batch *b)
+{
+	if (!b->starved && !b->out.failed && b->out.len <= RPC_MESSAGE_MAX && link_is_open(&b->gateway->slow.link))
+		return true;
+	reply(b->conn, 503, "init could not be asked about all services\n", 43);
+	return false;
+}
+
 // ---- /healthz ----
 
 static void health_done(struct batch *b)
 {
 	struct row *rows;
 	struct buf out = BUF_INIT;
-	size_t n = b->conn ? read_rows(b, &rows) : 0;
-	if (!b->conn)
+	if (!b->conn || !is_whole(b))
 		return;
+	size_t n = read_rows(b, &rows);
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].wanted && !rows[i].up)
 			buf_printf(&out, "%s: %s\n", rows[i].name, rows[i].state);
@@ -240,7 +249,7 @@ static void metrics_done(struct batch *b)
 {
 	struct row *rows;
 	struct buf out = BUF_INIT;
-	if (!b->conn)
+	if (!b->conn || !is_whole(b))
 		return;
 	size_t n = read_rows(b, &rows);
 	add_states(&out, rows, n);

@@ -1,5 +1,6 @@
 #include "http/pool.h"
 #include "base/log.h"
+#include "http/server.h"
 #include "rpc/jsonrpc.h"
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,10 @@ static const char answer_start[] = "{\"jsonrpc\":\"2.0\",\"id\":";
 
 static void drop(struct pool *p, struct call *c)
 {
-	if (c->id != c->short_id)
+	if (c->id != c->short_id) {
+		*p->link.held -= c->id_len;
 		free(c->id);
+	}
 	c->id = NULL;
 	p->by_number[c->number] = NULL;
 	list_del(&c->link);
@@ -60,6 +63,8 @@ static struct call *new_call(struct pool *p, struct span id)
 	if (id.len)
 		memcpy(c->id, id.at, id.len);
 	c->id_len = id.len;
+	if (c->id != c->short_id)
+		*p->link.held += id.len;
 	p->by_number[c->number] = c;
 	list_append(&p->calls, &c->link);
 	return c;
@@ -142,12 +147,12 @@ static void line(struct link *l, char *text, size_t len)
 
 // ---- the pool ----
 
-void pool_init(struct pool *p, struct loop *loop, const char *path, bool ordered)
+void pool_init(struct pool *p, struct loop *loop, size_t *held, const char *path, bool ordered)
 {
 	*p = (struct pool){ .path = path, .ordered = ordered };
 	list_init(&p->calls);
 	list_init(&p->unused);
-	link_init(&p->link, loop, line, fail_all);
+	link_init(&p->link, loop, held, line, fail_all);
 }
 
 void pool_release(struct pool *p)
@@ -198,9 +203,10 @@ struct call *pool_call(struct pool *p, struct span id, struct span method, struc
 		*rest = error_of(p);
 		return NULL;
 	}
-	struct call *c = new_call(p, id);
+	bool full = *p->link.held + id.len + params.len > HTTP_BUDGET;
+	struct call *c = full ? NULL : new_call(p, id);
 	if (!c) {
-		set_error(p, "out of memory");
+		set_error(p, full ? "too much at once" : "out of memory");
 		*rest = error_of(p);
 		return NULL;
 	}

@@ -32,11 +32,12 @@ struct pool {
 	struct buf error; // `,"error":{...}}` with why init cannot be asked
 };
 
-void pool_init(struct pool *p, struct loop *loop, const char *path, bool ordered);
+// *held as for link_init(); calls are refused that would take it over HTTP_BUDGET.
+void pool_init(struct pool *p, struct loop *loop, size_t *held, const char *path, bool ordered);
 void pool_release(struct pool *p);
 // Sends METHOD (raw, with its quotes) with PARAMS (raw; at = NULL: none), and
-// calls `done` later, never from here. NULL without memory, without init, or too big:
-// *rest is then the answer.
+// calls `done` later, never from here. NULL without memory, without init, or when it
+// is too big: *rest is then the answer.
 struct call *pool_call(struct pool *p, struct span id, struct span method, struct span params, call_fn *done,
 	void *owner, struct span *rest);
 // Answers to this owner are dropped from now on.

@@ -43,7 +43,7 @@ int relay_open(struct http_conn *c)
 		return 429;
 	r->conn = c;
 	r->gateway = g;
-	link_init(&r->link, g->loop, line, closed);
+	link_init(&r->link, g->loop, &g->server.buffered, line, closed);
 	r->link.drained = drained;
 	if (link_open(&r->link, g->path, &err) < 0) {
 		free(r);
@@ -122,6 +122,10 @@ void relay_message(struct http_conn *c, char *data, size_t len)
 	}
 	if (!link_is_open(&r->link) || refused(c, (struct span){ data + at, len - at }))
 		return;
+	if (len > HTTP_READ_SIZE && r->gateway->server.buffered + len > HTTP_BUDGET) {
+		http_ws_close(c, WS_CLOSE_TRY_LATER);
+		return;
+	}
 	buf_add(&r->link.out, data + at, len - at);
 	buf_add_char(&r->link.out, '\n');
 	link_wrote(&r->link);

@@ -1,0 +1,114 @@
+"""What one client of the proxy must not be able to do to the others, nor to the proxy itself."""
+import os
+from signal import SIGCONT, SIGSTOP
+
+import pytest
+from web import call, needs_proxy, post, proxy
+from zinit import SANITIZED, sh, ticks, wait_until
+
+pytestmark = needs_proxy
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def world(daemon):
+    daemon.service("a", "sleep 1000")
+    daemon.service("slow", sh("trap '' TERM; while :; do sleep 1; done"), shutdown_timeout=4)
+    daemon.start()
+    daemon.wait_all()
+    return daemon
+
+
+def escaped(method):
+    """The same name, each character as an escape."""
+    return "".join(f"\\u{ord(c):04x}" for c in method)
+
+
+def raw_call(method, params="[]", id=1):
+    return f'{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}'
+
+
+def resident(pid):
+    return int(open(f"/proc/{pid}/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def test_an_escaped_name_is_the_same_method(world):
+    """However it is written, what streams is refused, and what waits goes the slow way."""
+    http = proxy(world)
+    for method in ("stream_subscribeLogs", "stream_subscribeEvents"):
+        assert http.ask(post(raw_call(escaped(method)))).json()["error"]["code"] == -32603
+        assert http.ask(post(f"[{raw_call(escaped(method))}]")).json()[0]["error"]["code"] == -32603
+    with http.connect(post(raw_call(escaped("service_stop"), '["slow"]', 7))) as waits:
+        with http.connect() as quick:
+            for id in range(5):
+                assert quick.send(post(call("service_status", ["a"], id=id))).response().json()["id"] == id
+        assert waits.is_silent()
+        assert waits.response().json() == {"jsonrpc": "2.0", "id": 7, "result": None}
+
+
+def test_a_subscription_in_disguise_harms_nobody(world):
+    """On a connection that all share its lines would be answers to no question."""
+    http = proxy(world)
+    with http.connect(post(call("service_stop", ["slow"], id="mine"))) as waits:
+        world.wait_state("slow", lambda status: status["target"] == "Down")
+        batch = ",".join([raw_call(escaped("stream_subscribeEvents"))] + [call("service_start", ["a"]), call("service_stop", ["a"])] * 50)
+        assert len(http.ask(post(f"[{batch}]")).json()) == 101
+        assert waits.response().json() == {"jsonrpc": "2.0", "id": "mine", "result": None}
+    assert http.process.poll() is None
+
+
+def test_a_request_that_grows_over_the_limit_harms_nobody(world):
+    """Our number may be longer than the client's id: init must not be asked what it refuses without a number."""
+    http = proxy(world)
+    waiting = [http.connect(post(call("service_stop", ["slow"], id=i))) for i in range(12)]
+    try:
+        world.wait_state("slow", lambda status: status["target"] == "Down")
+        head, tail = '{"jsonrpc":"2.0","id":1,"method":"service_status","params":["', '"]}'
+        full = head + "x" * (10 * MIB - len(head) - len(tail)) + tail
+        for _ in range(2):
+            assert http.ask(post(full)).json()["error"]["code"] in (-32007, -32008)
+        for i, connection in enumerate(waiting):
+            assert connection.response().json() == {"jsonrpc": "2.0", "id": i, "result": None}
+    finally:
+        for connection in waiting:
+            connection.socket.close()
+
+
+def test_batches_have_a_budget(world):
+    """Answers that are being collected count like all other buffers; who must wait is told so."""
+    http = proxy(world)
+    batch = post("[" + ",".join([call("rpc.discover")] * 400 + [call("service_stop", ["slow"])]) + "]")
+    clients = [http.connect(batch) for _ in range(20)]
+    try:
+        peak = 0
+        for _ in ticks(2):
+            peak = max(peak, resident(http.process.pid))
+        assert peak < 128 * MIB or SANITIZED
+        assert {connection.response().status for connection in clients} == {200, 503}
+        assert "result" in http.rpc("service_list")
+    finally:
+        for connection in clients:
+            connection.socket.close()
+
+
+def test_calls_that_init_does_not_read_have_a_budget(world):
+    """While init stands still its part of the memory fills; then clients are refused, and what is small is not."""
+    http = proxy(world)
+    http.rpc("service_list")
+    os.kill(world.find(), SIGSTOP)
+    clients = [http.connect() for _ in range(12)]
+    try:
+        for connection in clients:
+            connection.send(post(call("service_status", ["x" * (9 * MIB)])))
+        wait_until(lambda: sum(not connection.is_silent() for connection in clients) >= 8)
+        assert resident(http.process.pid) < 128 * MIB or SANITIZED
+        small = http.connect(post(call("service_list")))
+        os.kill(world.find(), SIGCONT)
+        assert "result" in small.response().json()
+        for connection in clients:
+            connection.response()
+    finally:
+        os.kill(world.find(), SIGCONT)
+        for connection in clients:
+            connection.socket.close()
+    assert "result" in http.rpc("service_list")
