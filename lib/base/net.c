@@ -59,6 +59,15 @@ const char *net_text(const union net_address *a, char out[NET_TEXT_MAX])
 	return out;
 }
 
+void net_unmap(union net_address *a)
+{
+	if (a->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
+		return;
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = a->in6.sin6_port };
+	memcpy(&four.sin_addr, a->in6.sin6_addr.s6_addr + 12, 4);
+	a->in = four;
+}
+
 bool net_is_loopback(const union net_address *a)
 {
 	const struct in6_addr *six = &a->in6.sin6_addr;

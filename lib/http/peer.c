@@ -5,6 +5,7 @@
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,16 +13,6 @@
 struct ends {
 	union net_address own, peer;
 };
-
-// ::ffff:127.0.0.1 as the IPv4 address that it is.
-static void unmap(union net_address *a)
-{
-	if (a->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
-		return;
-	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = a->in6.sin6_port };
-	memcpy(&four.sin_addr, a->in6.sin6_addr.s6_addr + 12, 4);
-	a->in = four;
-}
 
 static void put_address(const union net_address *a, __be32 out[4], __be16 *port)
 {
@@ -44,6 +35,7 @@ int peer_open(void)
 }
 
 // A socket without an inode belongs to nobody any more: its uid 0 means nothing.
+// Where there is no such connection the kernel tells of who listens on that port.
 // An answer to an earlier question is passed over.
 static int read_answer(int fd, uint32_t question)
 {
@@ -58,7 +50,7 @@ static int read_answer(int fd, uint32_t question)
 	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct inet_diag_msg)) || in.head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
 		return -1;
 	const struct inet_diag_msg *m = NLMSG_DATA(&in.head);
-	return m->idiag_inode ? (int)m->idiag_uid : -1;
+	return m->idiag_inode && m->idiag_state != TCP_LISTEN ? (int)m->idiag_uid : -1;
 }
 
 static int ask_kernel(int fd, const struct ends *e)
@@ -115,8 +107,8 @@ int peer_uid(int diag_fd, int fd)
 	socklen_t own = sizeof(e.own), peer = sizeof(e.peer);
 	if (getsockname(fd, &e.own.any, &own) < 0 || getpeername(fd, &e.peer.any, &peer) < 0)
 		return -1;
-	unmap(&e.own);
-	unmap(&e.peer);
+	net_unmap(&e.own);
+	net_unmap(&e.peer);
 	int uid = ask_kernel(diag_fd, &e);
 	return uid >= 0 ? uid : read_proc(&e);
 }

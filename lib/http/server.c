@@ -138,6 +138,7 @@ static void listener_ready(struct source *src, uint32_t events)
 		socklen_t size = sizeof(peer);
 		int fd = accept4(src->fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
+			net_unmap(&peer);
 			http_server_take(s, fd, &peer);
 			continue;
 		}

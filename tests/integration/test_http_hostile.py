@@ -1,10 +1,13 @@
 """What one client of the proxy must not be able to do to the others, nor to the proxy itself."""
 import os
+import shutil
+import subprocess
+import sys
 from signal import SIGCONT, SIGSTOP
 
 import pytest
 from web import call, needs_proxy, post, proxy
-from zinit import SANITIZED, sh, ticks, wait_until
+from zinit import PATIENCE, SANITIZED, ZINIT, sh, ticks, wait_until
 
 pytestmark = needs_proxy
 MIB = 1024 * 1024
@@ -112,3 +115,44 @@ def test_calls_that_init_does_not_read_have_a_budget(world):
         for connection in clients:
             connection.socket.close()
     assert "result" in http.rpc("service_list")
+
+
+IN_A_NETWORK = """
+import socket, subprocess, sys
+from web import call, post
+for words in ("link set lo up", "addr add 10.1.1.1/32 dev lo", "addr add 10.1.1.2/32 dev lo"):
+    subprocess.run(["ip", *words.split()], check=True)
+listener = socket.socket(socket.AF_INET6)
+listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+listener.bind(("::", 0))
+listener.listen()
+proxy = subprocess.Popen(sys.argv[1:] + ["--fd", str(listener.fileno()), "--insecure"], pass_fds=[listener.fileno()])
+def is_refused(plain):
+    try:
+        return not plain.recv(100)
+    except ConnectionResetError:
+        return True
+def client(address):
+    plain = socket.create_connection(("10.1.1.1", listener.getsockname()[1]), source_address=(address, 0), timeout=20)
+    plain.sendall(post(call("service_list"), host="10.1.1.1"))
+    return plain
+try:
+    many = [client("10.1.1.1") for _ in range(64)]
+    assert all(plain.recv(100) for plain in many)
+    assert is_refused(client("10.1.1.1"))
+    assert client("10.1.1.2").recv(100).startswith(b"HTTP/1.1 200")
+finally:
+    proxy.terminate()
+    proxy.wait()
+"""
+
+
+@pytest.mark.skipif(not shutil.which("ip"), reason="no ip here")
+def test_ipv4_peers_of_an_ipv6_socket_are_told_apart(world):
+    """Each has 64 connections, not all of them together."""
+    if subprocess.run(["unshare", "--net", "true"], capture_output=True).returncode:
+        pytest.skip("cannot make a network namespace")
+    where = os.path.dirname(os.path.abspath(__file__))
+    result = subprocess.run(["unshare", "--net", sys.executable, "-c", IN_A_NETWORK, ZINIT, "-s", world.socket, "proxy"],
+                            env={**os.environ, "PYTHONPATH": where}, capture_output=True, text=True, timeout=PATIENCE * 2)
+    assert result.returncode == 0, result.stdout + result.stderr
