@@ -58,9 +58,24 @@ static bool has_too_many(const struct http_server *s, const union net_address *p
 	return n >= HTTP_PEER_MAX;
 }
 
-// Who has waited longest without a complete request gives way.
+// Who waits longest is first; nhandshakes says that there is one.
+static void drop_oldest_handshake(struct http_server *s)
+{
+	list_for (pos, &s->waiting) {
+		struct http_conn *c = list_entry(pos, struct http_conn, waiting);
+		if (c->phase == HTTP_HANDSHAKE) {
+			http_conn_close(c);
+			return;
+		}
+	}
+}
+
+// Who has waited longest without a complete request gives way, and so does the
+// oldest handshake: silent peers must not keep the others out.
 static bool make_place(struct http_server *s)
 {
+	if (s->tls && s->nhandshakes >= HTTP_HANDSHAKES_MAX)
+		drop_oldest_handshake(s);
 	if (s->nconns < HTTP_CONNECTIONS_MAX)
 		return true;
 	if (list_empty(&s->waiting))
@@ -98,7 +113,7 @@ int http_server_take(struct http_server *s, int fd, const union net_address *pee
 {
 	int one = 1;
 	struct http_conn *c = NULL;
-	if (!has_too_many(s, peer) && !(s->tls && s->nhandshakes >= HTTP_HANDSHAKES_MAX) && make_place(s))
+	if (!has_too_many(s, peer) && make_place(s))
 		c = new_conn(s, fd, peer);
 	if (!c) {
 		close(fd);

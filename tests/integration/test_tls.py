@@ -189,6 +189,19 @@ def test_silent_peers_cost_nothing_and_are_dropped(secure):
 
 
 @needs_tls
+def test_silent_handshakes_keep_nobody_out(secure):
+    """There is a limit of handshakes; over it the oldest gives way, not who comes last."""
+    silent = [Connection(secure.server.port) for _ in range(140)]
+    try:
+        with secure.connect(post(call("service_list"))) as connection:
+            assert connection.response().status == 200
+        assert silent[0].more() == b"" and silent[-1].is_silent()
+    finally:
+        for connection in silent:
+            connection.socket.close()
+
+
+@needs_tls
 def test_plain_http_gets_an_end(secure):
     with Connection(secure.server.port, post(call("service_list"))) as connection:
         connection.more()
