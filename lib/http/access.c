@@ -93,11 +93,13 @@ static int read_all(const char *path, struct buf *b, bool *is_public, struct err
 		return err_set(err, ERR_INTERNAL, "cannot read the tokens in %s: %s", path, strerror(why));
 	}
 	*is_public = st.st_mode & S_IROTH;
-	ssize_t n;
+	ssize_t n = 1; // a token that is cut off would be a weak one
 	while (b->len < TOKEN_FILE_MAX && (n = read(fd, b->data + b->len, TOKEN_FILE_MAX - b->len)) > 0)
 		b->len += (size_t)n;
+	int why = n < 0 ? errno : EFBIG;
+	bool whole = n == 0;
 	close(fd);
-	return 0;
+	return whole ? 0 : err_set(err, ERR_INTERNAL, "cannot read the tokens in %s: %s", path, strerror(why));
 }
 
 // The next line without blanks around it; false at the end.
@@ -119,7 +121,7 @@ static bool next_line(const struct buf *b, size_t *at, const char **line, size_t
 
 int access_read_tokens(struct access *a, struct err *err)
 {
-	struct buf text = { .max = TOKEN_FILE_MAX }, tokens = { .max = TOKEN_FILE_MAX };
+	struct buf text = { .max = TOKEN_FILE_MAX }, tokens = { .max = TOKEN_FILE_MAX + 1 };
 	const char *line;
 	size_t at = 0, len;
 	int rc = read_all(a->token_file, &text, &a->tokens_public, err);
@@ -132,9 +134,11 @@ int access_read_tokens(struct access *a, struct err *err)
 		buf_add(&tokens, line, len);
 		buf_add_char(&tokens, '\n');
 	}
+	if (rc == 0 && tokens.failed)
+		rc = err_set(err, ERR_INTERNAL, "%s: out of memory", a->token_file);
 	if (rc == 0 && !tokens.len)
 		rc = err_set(err, ERR_INTERNAL, "%s holds no token; expected one a line", a->token_file);
-	if (rc == 0 && !tokens.failed) {
+	if (rc == 0) {
 		buf_release(&a->tokens);
 		a->tokens = tokens;
 		tokens = BUF_INIT;

@@ -174,7 +174,8 @@ def test_tokens(world):
     assert http.ask(post(listing, "Authorization: Bearer third-secret")).status == 200
 
 
-@pytest.mark.parametrize("content", ["", "# none\n", "short\n"])
+@pytest.mark.parametrize("content", ["", "# none\n", "short\n", "a-good-token-at-once\n" + 7000 * "a-token-too-many\n"],
+                         ids=["empty", "comment", "short", "cut off"])
 def test_bad_token_files(world, content):
     file = world.dir / "tokens"
     file.write_text(content)
