@@ -501,7 +501,10 @@ void http_conn_ready(struct source *src, uint32_t events)
 		return;
 	}
 	bool reads = !c->eof && (c->phase == HTTP_LINGER || !is_blocked(c));
-	if (reads && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) ? !receive(c) : (events & (EPOLLHUP | EPOLLERR)) != 0) {
+	// What TLS wanted to write while it read (an alert) goes on with the next read.
+	bool resumes = (events & EPOLLOUT) && c->tls && tls_wants_write(c->tls) && !http_unsent(c);
+	if (reads && (resumes || (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) ? !receive(c)
+									     : (events & (EPOLLHUP | EPOLLERR)) != 0) {
 		http_conn_close(c);
 		return;
 	}
