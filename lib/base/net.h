@@ -19,9 +19,9 @@ enum { NET_TEXT_MAX = 64 };
 int net_parse(const char *text, union net_address *a);
 // As net_parse() reads it.
 const char *net_text(const union net_address *a, char out[NET_TEXT_MAX]);
-// Can only this machine reach it?
 // ::ffff:1.2.3.4 becomes the IPv4 address that it is; others stay.
 void net_unmap(union net_address *a);
+// Can only this machine reach it?
 bool net_is_loopback(const union net_address *a);
 // A descriptor that listens, or -1 with errno.
 int net_listen(const union net_address *a);
