@@ -169,6 +169,21 @@ static int print_note(const char *text, size_t len, void (*print)(struct span re
 	return 1;
 }
 
+int check_service(struct session *s, const char *name)
+{
+	size_t len = strlen(name);
+	char plain[256];
+	if (!strcmp(name, "zinit") || len >= sizeof(plain))
+		return 0;
+	if (len > 5 && !strcmp(name + len - 5, "/test"))
+		len -= 5;
+	snprintf(plain, sizeof(plain), "%.*s", (int)len, name);
+	char *params = json_strings(plain, NULL);
+	int rc = params ? session_call(s, "service_status", params, NULL, plain) : fail("out of memory");
+	free(params);
+	return rc;
+}
+
 int session_follow(struct session *s, bool follow, void (*print)(struct span result, void *ctx), void *ctx)
 {
 	for (;;) {

@@ -29,6 +29,9 @@ int call_plainly(struct cli *cli, const char *method);
 // For a command of the form NAME: usage, connection and call. The exit status; the
 // answer is s->result. session_close() either way.
 int call_for_one(struct session *s, struct cli *cli, const char *method);
+// For a follower: one who names a service that does not exist would wait for ever.
+// NAME/test and zinit name lines too. 0, or 1 after a message.
+int check_service(struct session *s, const char *name);
 // Reads the notifications of a subscription and hands their results to print(),
 // until a null or, where `follow`, for ever. What is printed is flushed when
 // nothing more is there at once. The exit status.

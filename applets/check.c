@@ -287,7 +287,11 @@ static bool read_folder(struct check *c, struct folder *d)
 			add_file(d, e->d_name);
 	}
 	if (!dir) {
-		add(c, checked(strdup(*d->prefix ? d->prefix : ".")), true, none, strerror(errno));
+		const char *why = strerror(errno);
+		for (size_t i = 0; i < d->n; i++)
+			add(c, joined(d->prefix, d->files[i].name), true, none, why);
+		if (!d->n)
+			add(c, checked(strdup(*d->prefix ? d->prefix : ".")), true, none, why);
 		return false;
 	}
 	d->fd = dup(dirfd(dir));

@@ -50,9 +50,11 @@ static int run(struct cli *cli)
 	if (session_open(&s, cli))
 		return 1;
 	signal(SIGPIPE, SIG_DFL);
-	char *params = cli->argc ? json_strings(cli->argv[0], NULL) : NULL;
-	int rc = cli->argc && !params ? fail("out of memory")
-				      : session_call(&s, "stream_subscribeEvents", params, NULL, NULL);
+	int rc = cli->argc ? check_service(&s, cli->argv[0]) : 0;
+	char *params = cli->argc && !rc ? json_strings(cli->argv[0], NULL) : NULL;
+	if (rc == 0)
+		rc = cli->argc && !params ? fail("out of memory")
+					  : session_call(&s, "stream_subscribeEvents", params, NULL, NULL);
 	free(params);
 	if (rc == 0)
 		rc = session_follow(&s, true, cli_flag(cli, OPT_JSON) ? print_object : print_event, NULL);

@@ -17,22 +17,6 @@ APPLET(log, "[SERVICE]", "lines that services have written, then those to come")
 //config: help
 //config:   About 1.2 KB.
 
-// A service that does not exist is an error, though its name would filter well.
-static int check_name(struct session *s, const char *name)
-{
-	size_t len = strlen(name);
-	char plain[256];
-	if (!strcmp(name, "zinit") || len >= sizeof(plain))
-		return 0;
-	if (len > 5 && !strcmp(name + len - 5, "/test"))
-		len -= 5;
-	snprintf(plain, sizeof(plain), "%.*s", (int)len, name);
-	char *params = json_strings(plain, NULL);
-	int rc = params ? session_call(s, "service_status", params, NULL, plain) : fail("out of memory");
-	free(params);
-	return rc;
-}
-
 static bool follows(const struct cli *cli)
 {
 	return cli_flag(cli, 'f') || !cli_flag(cli, 's');
@@ -76,7 +60,7 @@ static int run(struct cli *cli)
 	if (session_open(&s, cli))
 		return 1;
 	signal(SIGPIPE, SIG_DFL);
-	int rc = cli->argc ? check_name(&s, cli->argv[0]) : 0;
+	int rc = cli->argc ? check_service(&s, cli->argv[0]) : 0;
 	char *params = rc ? NULL : make_params(cli, lines);
 	if (params) {
 		rc = session_call(&s, "stream_subscribeLogs", params, NULL, NULL);

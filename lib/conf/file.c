@@ -1,6 +1,7 @@
 // A unit from a file, and what the file's name says.
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -186,9 +187,21 @@ const char *unit_name_problem(const char *name, size_t len)
 	return yaml_is_utf8(name, len) ? NULL : "the name is not UTF-8";
 }
 
+static const char *const endings[] = { ".yaml", ".yml" };
+
+bool unit_find(int dirfd, const char *name, int flags, char file[UNIT_FILE_NAME_MAX], struct stat *st)
+{
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		*st = (struct stat){ 0 };
+		snprintf(file, UNIT_FILE_NAME_MAX, "%s%s", name, endings[i]);
+		if (fstatat(dirfd, file, st, flags) == 0 || errno != ENOENT)
+			return true;
+	}
+	return false;
+}
+
 size_t unit_name_of_file(const char *file)
 {
-	static const char *const endings[] = { ".yaml", ".yml" };
 	size_t len = strlen(file);
 
 	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {

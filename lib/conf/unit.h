@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct err;
+struct stat;
 
 enum unit_log { UNIT_LOG_RING, UNIT_LOG_NONE, UNIT_LOG_STDOUT };
 enum unit_kill { UNIT_KILL_ATTACHED, UNIT_KILL_TREE };
@@ -77,10 +78,14 @@ int unit_check(int dirfd, const char *file, struct unit *u, unit_finding_fn *say
 
 #define UNIT_FILE_MAX (1024 * 1024)
 #define UNIT_NAME_MAX 128
+#define UNIT_FILE_NAME_MAX (UNIT_NAME_MAX + 8)
 
 // NULL if `name` may name a service (1-128 bytes, UTF-8, no '/', '\', control
 // byte or leading '.'), else a constant sentence that says why not.
 const char *unit_name_problem(const char *name, size_t len);
+// Looks for NAME.yaml, then for NAME.yml. true: *file is its name and *st what
+// fstatat(2) with these flags says of it, zeroed where it cannot be looked at.
+bool unit_find(int dirfd, const char *name, int flags, char file[UNIT_FILE_NAME_MAX], struct stat *st);
 // The service name of a file name ending in .yaml or .yml: its length, or 0
 // when the file is no service file. Does not check the name itself.
 size_t unit_name_of_file(const char *file);

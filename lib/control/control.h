@@ -56,6 +56,9 @@ void events_init(struct control *c);
 void text_init(struct rpc_server *s);
 void helpers_init(struct control *c);
 
+// The service, or NULL and the call is answered.
+struct service *control_find(struct rpc_call *c, const char *name);
+
 // What the line protocol has and the methods have not.
 void service_brief(struct rpc_call *c, const char *name); // a status of the five old members, sorted
 void stream_text(struct rpc_call *c, bool once); // raw lines; once: without those to come

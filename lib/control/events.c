@@ -102,9 +102,7 @@ void stream_subscribeEvents(struct rpc_call *c, const struct param *p)
 	size_t len = p[0].set ? strnlen(p[0].text, UNIT_NAME_MAX + 1) : 0;
 	c->action = "subscribing to events";
 	if (!k->events && !(k->events = calloc(1, sizeof(*k->events)))) {
-		struct err err;
-		err_set(&err, ERR_INTERNAL, "out of memory");
-		rpc_fail(c, &err, p[0].text);
+		rpc_refuse(c, ERR_INTERNAL, p[0].text, "out of memory");
 		return;
 	}
 	struct subscription *s = subscription_new(c, sizeof(struct listener) + len + 1, room);

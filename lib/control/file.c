@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { JOBS_MAX = 16, READ_SIZE = 64 * 1024, FILE_NAME_MAX = UNIT_NAME_MAX + 8 };
+enum { JOBS_MAX = 16, READ_SIZE = 64 * 1024 };
 
 #define TEMP_NAME ".zinit-new"
 
@@ -94,13 +94,6 @@ static void job_ready(struct source *src, uint32_t events)
 	free(j);
 }
 
-static void fail(struct rpc_call *c, const char *name, const char *text)
-{
-	struct err err;
-	err_set(&err, ERR_INTERNAL, "%s", text);
-	rpc_fail(c, &err, name);
-}
-
 // ---- in the process of the job ----
 
 static void put(int fd, const void *bytes, size_t len)
@@ -155,7 +148,7 @@ static void start(struct rpc_call *c, const struct task *t)
 {
 	struct control *k = c->server->ctx;
 	if (k->njobs >= JOBS_MAX) {
-		fail(c, t->name, "too many service files are being worked on, try again");
+		rpc_refuse(c, ERR_INTERNAL, t->name, "too many service files are being worked on, try again");
 		return;
 	}
 	int pipe_fds[2] = { -1, -1 };
@@ -185,18 +178,16 @@ static void start(struct rpc_call *c, const struct task *t)
 		close(pipe_fds[0]);
 	free(j);
 	if (kept)
-		fail(kept, t->name, strerror(why));
+		rpc_refuse(kept, ERR_INTERNAL, t->name, "%s", strerror(why));
 	else if (!c->answered)
-		fail(c, t->name, strerror(why));
+		rpc_refuse(c, ERR_INTERNAL, t->name, "%s", strerror(why));
 }
 
 static bool is_bad_name(struct rpc_call *c, const char *name, size_t len)
 {
 	if (!unit_name_problem(name, len))
 		return false;
-	struct err err;
-	err_set(&err, ERR_INVALID_NAME, "invalid service name '%s'", name);
-	rpc_fail(c, &err, name);
+	rpc_refuse(c, ERR_INVALID_NAME, name, "invalid service name '%s'", name);
 	return true;
 }
 
@@ -217,17 +208,10 @@ static void report_missing(struct report *r, enum file_step step, const char *na
 	r->rc = err_set(&r->err, ERR_FILE_NOT_FOUND, "Service '%s' not found", name);
 }
 
-// NAME.yaml or else NAME.yml: is there one?
-static bool find(int dir_fd, const char *name, char file[FILE_NAME_MAX])
+static bool find(int dir_fd, const char *name, char file[UNIT_FILE_NAME_MAX])
 {
-	static const char *const ends[] = { ".yaml", ".yml" };
-	for (size_t i = 0; i < 2; i++) {
-		struct stat st;
-		snprintf(file, FILE_NAME_MAX, "%s%s", name, ends[i]);
-		if (fstatat(dir_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
-			return true;
-	}
-	return false;
+	struct stat st;
+	return unit_find(dir_fd, name, AT_SYMLINK_NOFOLLOW, file, &st);
 }
 
 static void add_sentence(struct buf *result, const char *name, const char *what)
@@ -282,7 +266,7 @@ static int write_temp(int dir_fd, const struct buf *text)
 
 static int write_new(int dir_fd, const struct task *t, const struct buf *text, struct report *r)
 {
-	char file[FILE_NAME_MAX], exists[UNIT_NAME_MAX + 64];
+	char file[UNIT_FILE_NAME_MAX], exists[UNIT_NAME_MAX + 64];
 	snprintf(exists, sizeof(exists), "Service '%s' already exists", t->name);
 	flock(dir_fd, LOCK_EX); // one at a time uses the temporary name
 	if (find(dir_fd, t->name, file))
@@ -304,7 +288,7 @@ static int write_new(int dir_fd, const struct task *t, const struct buf *text, s
 static int make_text(const struct task *t, struct buf *text, struct buf *warnings, struct report *r)
 {
 	static const char no[] = "the content is no service, nothing is written";
-	char label[FILE_NAME_MAX];
+	char label[UNIT_FILE_NAME_MAX];
 	struct unit unit;
 	struct err why;
 	snprintf(label, sizeof(label), "%s.yaml", t->name);
@@ -337,7 +321,7 @@ static void create(int dir_fd, const struct task *t, struct report *r, struct bu
 
 static void delete_it(int dir_fd, const struct task *t, struct report *r, struct buf *result)
 {
-	char file[FILE_NAME_MAX];
+	char file[UNIT_FILE_NAME_MAX];
 	if (!find(dir_fd, t->name, file)) {
 		report_missing(r, STEP_DELETE, t->name);
 	} else if (unlinkat(dir_fd, file, 0) < 0) {
@@ -355,7 +339,7 @@ static enum file_step step_of(enum err_code code)
 
 static void get(int dir_fd, const struct task *t, struct report *r, struct buf *result)
 {
-	char file[FILE_NAME_MAX];
+	char file[UNIT_FILE_NAME_MAX];
 	char *bytes = NULL;
 	size_t len;
 	struct err why;

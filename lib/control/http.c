@@ -153,7 +153,6 @@ void system_stop_http_server(struct rpc_call *c, const struct param *p)
 {
 	struct control *k = c->server->ctx;
 	struct http_helper *h = find(k, HTTP_HELPER_SERVER);
-	struct err err;
 	(void)p;
 	if (h) {
 		stop(k, h);
@@ -161,8 +160,7 @@ void system_stop_http_server(struct rpc_call *c, const struct param *p)
 		return;
 	}
 	c->action = "stopping http server";
-	err_set(&err, ERR_INTERNAL, "No HTTP/RPC server is currently running");
-	rpc_fail(c, &err, NULL);
+	rpc_refuse(c, ERR_INTERNAL, NULL, "No HTTP/RPC server is currently running");
 }
 
 // ---- HTTP on the control socket ----

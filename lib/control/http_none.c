@@ -3,10 +3,8 @@
 
 static void refuse(struct rpc_call *c, const char *action)
 {
-	struct err err;
 	c->action = action;
-	err_set(&err, ERR_INTERNAL, "this zinit is built without its HTTP server");
-	rpc_fail(c, &err, NULL);
+	rpc_refuse(c, ERR_INTERNAL, NULL, "this zinit is built without its HTTP server");
 }
 
 void system_start_http_server(struct rpc_call *c, const struct param *p)

@@ -10,15 +10,11 @@ static struct super *super_of(struct rpc_call *c)
 	return ((struct control *)c->server->ctx)->super;
 }
 
-// The service, or NULL and the call is answered.
-static struct service *find(struct rpc_call *c, const char *name)
+struct service *control_find(struct rpc_call *c, const char *name)
 {
 	struct service *s = super_find(super_of(c), name);
-	if (!s) {
-		struct err err;
-		err_set(&err, ERR_SERVICE_NOT_FOUND, "service '%s' not found", name);
-		rpc_fail(c, &err, name);
-	}
+	if (!s)
+		rpc_refuse(c, ERR_SERVICE_NOT_FOUND, name, "service '%s' not found", name);
 	return s;
 }
 
@@ -185,7 +181,7 @@ static void add_sorted_after(struct buf *b, const struct service *s)
 
 void service_brief(struct rpc_call *c, const char *name)
 {
-	struct service *s = find(c, name);
+	struct service *s = control_find(c, name);
 	if (!s)
 		return;
 	struct buf *b = rpc_result_begin(c);
@@ -205,7 +201,7 @@ void service_brief(struct rpc_call *c, const char *name)
 void service_status(struct rpc_call *c, const struct param *p)
 {
 	c->action = "getting status";
-	struct service *s = find(c, p[0].text);
+	struct service *s = control_find(c, p[0].text);
 	if (!s)
 		return;
 	kin_look(super_of(c));
@@ -328,11 +324,8 @@ static void wait_for(struct rpc_call *c, struct service *s, enum wait_for what, 
 	struct rpc_call *kept = w ? rpc_keep(c) : NULL;
 	if (!kept) {
 		free(w);
-		if (!c->answered) {
-			struct err err;
-			err_set(&err, ERR_INTERNAL, "out of memory");
-			rpc_fail(c, &err, service_name(s));
-		}
+		if (!c->answered)
+			rpc_refuse(c, ERR_INTERNAL, service_name(s), "out of memory");
 		return;
 	}
 	*w = (struct waiting){ .call = kept, .what = what };
@@ -354,11 +347,10 @@ void service_start(struct rpc_call *c, const struct param *p)
 	c->action = "starting service";
 	struct err err;
 	if (super_of(c)->halting) {
-		err_set(&err, ERR_SHUTTING_DOWN, "system is shutting down");
-		rpc_fail(c, &err, p[0].text);
+		rpc_refuse(c, ERR_SHUTTING_DOWN, p[0].text, "system is shutting down");
 		return;
 	}
-	struct service *s = find(c, p[0].text);
+	struct service *s = control_find(c, p[0].text);
 	if (!s)
 		return;
 	if (super_start(s, &err) < 0)
@@ -380,7 +372,7 @@ static void settle(struct rpc_call *c, struct service *s, const struct param *wa
 void service_stop(struct rpc_call *c, const struct param *p)
 {
 	c->action = "stopping service";
-	struct service *s = find(c, p[0].text);
+	struct service *s = control_find(c, p[0].text);
 	if (!s)
 		return;
 	super_stop(s);
@@ -391,7 +383,7 @@ void service_restart(struct rpc_call *c, const struct param *p)
 {
 	c->action = "restarting service";
 	struct err err;
-	struct service *s = find(c, p[0].text);
+	struct service *s = control_find(c, p[0].text);
 	if (!s)
 		return;
 	if (super_restart(s, &err) < 0)
@@ -405,7 +397,7 @@ void service_forget(struct rpc_call *c, const struct param *p)
 {
 	c->action = "forgetting service";
 	struct err err;
-	struct service *s = find(c, p[0].text);
+	struct service *s = control_find(c, p[0].text);
 	if (!s)
 		return;
 	if (!s->rec.up && s->rec.phase == PHASE_IDLE)
@@ -455,11 +447,10 @@ void service_kill(struct rpc_call *c, const struct param *p)
 	struct err err;
 	int sig = signame_parse(p[1].text, p[1].len);
 	if (sig < 0) {
-		err_set(&err, ERR_INVALID_SIGNAL, "invalid signal '%s'", p[1].text);
-		rpc_fail(c, &err, p[1].text);
+		rpc_refuse(c, ERR_INVALID_SIGNAL, p[1].text, "invalid signal '%s'", p[1].text);
 		return;
 	}
-	struct service *s = find(c, p[0].text);
+	struct service *s = control_find(c, p[0].text);
 	if (!s)
 		return;
 	if (super_kill(s, sig, &err) < 0)

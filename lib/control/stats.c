@@ -154,16 +154,7 @@ static void answer(struct rpc_call *c, const struct watched *w)
 
 static void fail_down(struct rpc_call *c, const char *name)
 {
-	struct err err;
-	err_set(&err, ERR_SERVICE_IS_DOWN, "service '%s' is down", name);
-	rpc_fail(c, &err, name);
-}
-
-static void fail_internal(struct rpc_call *c, const char *name, const char *text)
-{
-	struct err err;
-	err_set(&err, ERR_INTERNAL, "%s", text);
-	rpc_fail(c, &err, name);
+	rpc_refuse(c, ERR_SERVICE_IS_DOWN, name, "service '%s' is down", name);
 }
 
 static void answer_all(struct watched *w, bool down)
@@ -254,31 +245,28 @@ static struct watched *watch(struct stats *st, const char *name)
 
 static void wait_for_look(struct rpc_call *c, struct stats *st, struct watched *w)
 {
+	// Also without memory for the call: what is no longer asked about goes then.
+	if (!timer_is_set(&st->look) || timer_left_ms(&st->look) > FIRST_LOOK_MS)
+		timer_set(st->control->super->loop, &st->look, FIRST_LOOK_MS);
 	struct waiting_call *wait = malloc(sizeof(*wait));
 	struct rpc_call *kept = wait ? rpc_keep(c) : NULL;
 	if (!kept) {
 		free(wait);
 		if (!c->answered)
-			fail_internal(c, w->name, "out of memory");
+			rpc_refuse(c, ERR_INTERNAL, w->name, "out of memory");
 		return;
 	}
 	wait->call = kept;
 	list_append(&w->calls, &wait->link);
-	if (!timer_is_set(&st->look) || timer_left_ms(&st->look) > FIRST_LOOK_MS)
-		timer_set(st->control->super->loop, &st->look, FIRST_LOOK_MS);
 }
 
 void service_stats(struct rpc_call *c, const struct param *p)
 {
 	struct control *k = c->server->ctx;
-	const struct service *s = super_find(k->super, p[0].text);
-	struct err err;
 	c->action = "collecting stats";
-	if (!s) {
-		err_set(&err, ERR_SERVICE_NOT_FOUND, "service '%s' not found", p[0].text);
-		rpc_fail(c, &err, p[0].text);
+	const struct service *s = control_find(c, p[0].text);
+	if (!s)
 		return;
-	}
 	if (!s->rec.pid) {
 		fail_down(c, p[0].text);
 		return;
@@ -286,7 +274,7 @@ void service_stats(struct rpc_call *c, const struct param *p)
 	struct stats *st = stats_of(k);
 	struct watched *w = st ? watch(st, p[0].text) : NULL;
 	if (!w) {
-		fail_internal(c, p[0].text, "out of memory");
+		rpc_refuse(c, ERR_INTERNAL, p[0].text, "out of memory");
 		return;
 	}
 	w->asked_ms = k->super->loop->now_ms;

@@ -16,9 +16,7 @@ struct subscription *subscription_new(struct rpc_call *c, size_t size, void (*ro
 	bool full = k->nsubscriptions >= OF_ALL_MAX || (c->conn && c->conn->nstreams >= OF_ONE_MAX);
 	struct subscription *s = c->conn && !full ? calloc(1, size) : NULL;
 	if (!s) {
-		struct err err;
-		err_set(&err, ERR_INTERNAL, full ? "too many subscriptions, end one first" : "out of memory");
-		rpc_fail(c, &err, NULL);
+		rpc_refuse(c, ERR_INTERNAL, NULL, full ? "too many subscriptions, end one first" : "out of memory");
 		return NULL;
 	}
 	k->nsubscriptions++;

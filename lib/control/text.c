@@ -30,9 +30,7 @@ static void text_monitor(struct rpc_call *c, const struct param *p)
 static void text_log(struct rpc_call *c, const struct param *p)
 {
 	if (p[0].set && (p[1].set || strcmp(p[0].text, "snapshot") != 0)) {
-		struct err err;
-		err_set(&err, ERR_INTERNAL, "invalid log command arguments");
-		rpc_fail(c, &err, NULL);
+		rpc_refuse(c, ERR_INTERNAL, NULL, "invalid log command arguments");
 		return;
 	}
 	stream_text(c, p[0].set);

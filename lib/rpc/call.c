@@ -1,6 +1,8 @@
 // From one message to its answer: single requests, batches, calls kept for later.
 #include "rpc/server.h"
 #include "base/log.h"
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +135,16 @@ void rpc_fail(struct rpc_call *c, const struct err *err, const char *service)
 	finish(c);
 }
 
+void rpc_refuse(struct rpc_call *c, enum err_code code, const char *service, const char *fmt, ...)
+{
+	struct err err = { .code = code };
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(err.text, sizeof(err.text), fmt, ap);
+	va_end(ap);
+	rpc_fail(c, &err, service);
+}
+
 static void fail_code(struct rpc_call *c, int code, const char *message, const char *data)
 {
 	begin_answer(c);
@@ -157,9 +169,7 @@ struct rpc_call *rpc_keep(struct rpc_call *c)
 {
 	struct rpc_call *k = malloc(sizeof(*k) + c->id.len);
 	if (!k) {
-		struct err err;
-		err_set(&err, ERR_INTERNAL, "out of memory");
-		rpc_fail(c, &err, NULL);
+		rpc_refuse(c, ERR_INTERNAL, NULL, "out of memory");
 		return NULL;
 	}
 	*k = *c;

@@ -158,6 +158,9 @@ void rpc_result_end(struct rpc_call *c);
 void rpc_result_null(struct rpc_call *c);
 // A service's name is needed where the error has a text of its own for it.
 void rpc_fail(struct rpc_call *c, const struct err *err, const char *service);
+// The same of a text.
+void rpc_refuse(struct rpc_call *c, enum err_code code, const char *service, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 void rpc_invalid(struct rpc_call *c, const char *data_text);
 void rpc_unknown_method(struct rpc_call *c);
 

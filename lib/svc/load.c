@@ -44,23 +44,16 @@ static uint64_t stamp_of(const struct stat *st)
 }
 
 struct found {
-	char file[UNIT_NAME_MAX + 8];
+	char file[UNIT_FILE_NAME_MAX];
 	uint64_t stamp;
 };
 
-// NAME.yaml or else NAME.yml: 1 found, 0 not there.
-static int find_file(int dir_fd, const char *name, struct found *f)
+static bool find_file(int dir_fd, const char *name, struct found *f)
 {
-	static const char *const ends[] = { ".yaml", ".yml" };
-	for (size_t i = 0; i < 2; i++) {
-		struct stat st = { 0 };
-		snprintf(f->file, sizeof(f->file), "%s%s", name, ends[i]);
-		if (fstatat(dir_fd, f->file, &st, 0) == 0 || errno != ENOENT) {
-			f->stamp = stamp_of(&st);
-			return 1;
-		}
-	}
-	return 0;
+	struct stat st;
+	bool there = unit_find(dir_fd, name, 0, f->file, &st);
+	f->stamp = there ? stamp_of(&st) : 0;
+	return there;
 }
 
 struct warn_to_log {
@@ -340,7 +333,7 @@ static const char *look_at_file(const struct service *s)
 	int dir_fd = open_config_dir(s->super);
 	if (dir_fd < 0)
 		return err_is_shortage(errno) ? s->file_news : "removed";
-	int there = find_file(dir_fd, service_name(s), &f);
+	bool there = find_file(dir_fd, service_name(s), &f);
 	close(dir_fd);
 	return !there ? "removed" : f.stamp != s->file_stamp ? "changed" : NULL;
 }

@@ -292,3 +292,10 @@ def test_check_and_the_daemon_agree_on_every_file(daemon):
             rest = re.sub(r": error: ", ": ", rest)
             assert re.search(later, rest) or any(rest in text for text in said), line
     assert loaded and refused and not loaded & refused
+
+
+def test_a_path_in_a_folder_that_is_not_there(tmp_path):
+    path = str(tmp_path / "no" / "such.yaml")
+    done = cli("check", path, str(tmp_path / "gone") + "/")
+    assert done.code == 1
+    assert f"{path}: error: No such file or directory\n" in done.out and f"{tmp_path}/gone" in done.out

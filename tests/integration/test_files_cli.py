@@ -138,6 +138,7 @@ def test_events_of_nobody_and_head(daemon):
     done = subprocess.run(["bash", "-c", f"{ZINIT} -s {daemon.socket} events a | head -n 1"], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0 and done.stderr == "" and " a " in done.stdout
     is_error(daemon.cli("events", "a", "b"), "b")
+    is_error(daemon.cli("events", "aa"), "aa", "did you mean 'a'?")
     follower = subprocess.Popen([ZINIT, "-s", daemon.socket, "events"], stdout=subprocess.DEVNULL,
                                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     follower.send_signal(signal.SIGINT)
