@@ -35,6 +35,7 @@ static const struct rpc_alias aliases[] = {
 void control_init(struct control *c, struct rpc_server *s, struct super *u)
 {
 	*c = (struct control){ .super = u, .server = s };
+	list_init(&c->jobs);
 	s->ctx = c;
 	s->methods = methods;
 	s->nmethods = sizeof(methods) / sizeof(methods[0]);

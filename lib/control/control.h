@@ -34,7 +34,7 @@ struct control {
 	struct work changes; // new events
 	uint64_t next_id; // of a subscription
 	size_t nsubscriptions; // of all connections
-	size_t njobs; // of file.c, that are under way
+	struct list jobs; // struct job of file.c, under way
 	struct http_helper http[HTTP_HELPERS_MAX];
 	const char *http_token_file; // NULL: only this machine is served
 };

@@ -49,6 +49,7 @@ struct task {
 
 struct job {
 	struct source source;
+	struct list link; // in control.jobs
 	struct control *control;
 	struct rpc_call *call;
 	struct buf in;
@@ -88,7 +89,7 @@ static void job_ready(struct source *src, uint32_t events)
 			return;
 	}
 	close(loop_remove(j->control->super->loop, src));
-	j->control->njobs--;
+	list_del(&j->link);
 	answer(j);
 	buf_release(&j->in);
 	free(j);
@@ -147,7 +148,10 @@ static void __attribute__((noreturn)) work_in_child(const char *dir, const struc
 static void start(struct rpc_call *c, const struct task *t)
 {
 	struct control *k = c->server->ctx;
-	if (k->njobs >= JOBS_MAX) {
+	size_t njobs = 0;
+	list_for (pos, &k->jobs)
+		njobs++;
+	if (njobs >= JOBS_MAX) {
 		rpc_refuse(c, ERR_INTERNAL, t->name, "too many service files are being worked on, try again");
 		return;
 	}
@@ -169,7 +173,7 @@ static void start(struct rpc_call *c, const struct task *t)
 	if (pipe_fds[1] >= 0)
 		close(pipe_fds[1]);
 	if (pid > 0) {
-		k->njobs++;
+		list_append(&k->jobs, &j->link);
 		return;
 	}
 	if (watched)

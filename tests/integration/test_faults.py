@@ -1,4 +1,6 @@
 """What the machine can do to an init: no processes left, nothing writable, everything at once."""
+import fcntl
+import json
 import os
 import random
 import resource
@@ -6,7 +8,7 @@ import threading
 import time
 
 import pytest
-from zinit import IS_DOWN, SANITIZED, RpcError, holds, sh, status_field, wait_until
+from zinit import IS_DOWN, METHODS, SANITIZED, RpcError, configured, holds, sh, status_field, wait_until
 
 SLEEP = "sleep 1000"
 
@@ -120,3 +122,26 @@ def test_a_stopped_client_does_not_hold_the_others_up(daemon):
         assert len(daemon.list()) == 300
         assert time.monotonic() - start < 10
         assert SANITIZED or int(status_field(daemon.pid, "VmRSS").split()[0]) < 256 * 1024
+
+
+def test_the_end_frees_what_is_under_way(daemon):
+    """A build with sanitizers tells what of it leaked."""
+    daemon.service("stubborn", sh("trap '' TERM; while :; do sleep 1; done"), shutdown_timeout=2)
+    daemon.service("a", sh("echo line; exec sleep 1000"))
+    daemon.start()
+    daemon.wait_state("a", "Running")
+    daemon.wait_state("stubborn", "Running")
+    lock = os.open(daemon.config, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    calls = [*[("service_create", [f"new{number}", {"exec": "true"}]) for number in range(4)], ("service_stats", ["a"]), ("service_stop", ["stubborn"]),
+             ("stream_subscribeLogs", []), ("stream_subscribeEvents", []), ("system_start_http_server", [f"unix:{daemon.path('h')}"])]
+    calls = [call for call in calls if call[0] not in METHODS or configured(METHODS[call[0]])]
+    batch = [{"jsonrpc": "2.0", "id": number, "method": method, "params": params} for number, (method, params) in enumerate(calls)]
+    with daemon.connect() as stays, daemon.connect() as batched, daemon.connect() as leaves:
+        for connection in (stays, leaves):
+            connection.sendall(b"".join(json.dumps(request).encode() for request in batch))
+        batched.sendall(json.dumps(batch).encode())
+        leaves.close()
+        wait_until(lambda: daemon.status("stubborn")["target"] == "Down")
+        daemon.stop()
+    os.close(lock)

@@ -90,6 +90,13 @@ def wait_until(condition, deadline=PATIENCE, what=""):
     raise AssertionError(f"not within {deadline} s: {what or 'the condition'} (last value: {value!r})")
 
 
+def wait_for_all(count, wanted):
+    """Waits until count() is WANTED, and goes on while it grows: slow is no failure, standing still is."""
+    best = 0
+    while best < wanted:
+        best += wait_until(lambda: max(count() - best, 0), what=f"more than {best} of {wanted}")
+
+
 def holds(condition, seconds, what=""):
     """Asserts that condition() is true all the time for SECONDS."""
     for _ in ticks(seconds):
