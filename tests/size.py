@@ -128,4 +128,5 @@ def main():
         sys.exit("size: " + "; ".join(over) + f": make it smaller, or move the budget in {arguments[0]} and say why")
 
 
-main()
+if __name__ == "__main__":
+    main()
