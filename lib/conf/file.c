@@ -1,6 +1,5 @@
 // A unit from a file, and what the file's name says.
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "conf/load.h"
 #include "conf/unit.h"
 #include "conf/yaml.h"
@@ -20,46 +20,6 @@ struct content {
 	size_t len;
 	size_t cap;
 };
-
-static const char *kind_of(mode_t mode)
-{
-	if (S_ISDIR(mode))
-		return "a directory";
-	if (S_ISFIFO(mode))
-		return "a FIFO";
-	if (S_ISSOCK(mode))
-		return "a socket";
-	return "a device";
-}
-
-static int check_regular(const char *file, const struct stat *st, struct err *err)
-{
-	if (S_ISREG(st->st_mode))
-		return 0;
-	return err_set(err, ERR_CONFIG, "%s: %s, expected a regular file", file, kind_of(st->st_mode));
-}
-
-// Looks before it opens: opening a device can have an effect of its own (a tape
-// rewinds). The second look is for a file that was exchanged in between.
-static int open_regular(int dirfd, const char *file, struct err *err)
-{
-	struct stat st;
-	int fd;
-
-	if (fstatat(dirfd, file, &st, 0) < 0)
-		return err_set(err, ERR_CONFIG, "%s: %s", file, strerror(errno));
-	if (check_regular(file, &st, err) < 0)
-		return -1;
-	fd = openat(dirfd, file, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		err_set(err, ERR_CONFIG, "%s: %s", file, strerror(errno));
-	} else if (check_regular(file, &st, err) == 0) {
-		return fd;
-	}
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
 
 static int grow(struct content *c)
 {
@@ -107,11 +67,13 @@ static int fail_read(const char *file, struct err *err)
 int unit_read(int dirfd, const char *file, char **bytes, size_t *len, struct err *err)
 {
 	struct content c = { 0 };
-	int fd = open_regular(dirfd, file, err);
+	const char *why;
+	struct stat st;
+	int fd = file_open(dirfd, file, &st, &why);
 	int rc;
 
 	if (fd < 0)
-		return -1;
+		return err_set(err, ERR_CONFIG, "%s: %s", file, why);
 	rc = read_content(fd, &c);
 	if (rc < 0) {
 		fail_read(file, err);

@@ -1,13 +1,11 @@
 #include "http/access.h"
+#include "base/file.h"
 #include "http/digest.h"
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { TOKEN_FILE_MAX = 64 * 1024, TOKEN_MIN = 8, UID_UNASKED = -1 };
@@ -82,26 +80,6 @@ void access_release(struct access *a)
 
 // ---- tokens ----
 
-static int read_all(const char *path, struct buf *b, bool *is_public, struct err *err)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &st) < 0 || buf_reserve(b, TOKEN_FILE_MAX) < 0) {
-		int why = errno;
-		if (fd >= 0)
-			close(fd);
-		return err_set(err, ERR_INTERNAL, "cannot read the tokens in %s: %s", path, strerror(why));
-	}
-	*is_public = st.st_mode & S_IROTH;
-	ssize_t n = 1; // a token that is cut off would be a weak one
-	while (b->len < TOKEN_FILE_MAX && (n = read(fd, b->data + b->len, TOKEN_FILE_MAX - b->len)) > 0)
-		b->len += (size_t)n;
-	int why = n < 0 ? errno : EFBIG;
-	bool whole = n == 0;
-	close(fd);
-	return whole ? 0 : err_set(err, ERR_INTERNAL, "cannot read the tokens in %s: %s", path, strerror(why));
-}
-
 // The next line without blanks around it; false at the end.
 static bool next_line(const struct buf *b, size_t *at, const char **line, size_t *len)
 {
@@ -122,9 +100,15 @@ static bool next_line(const struct buf *b, size_t *at, const char **line, size_t
 int access_read_tokens(struct access *a, struct err *err)
 {
 	struct buf text = { .max = TOKEN_FILE_MAX }, tokens = { .max = TOKEN_FILE_MAX + 1 };
-	const char *line;
+	const char *line, *why;
+	struct stat st;
 	size_t at = 0, len;
-	int rc = read_all(a->token_file, &text, &a->tokens_public, err);
+	// One that is cut off would be a weak token.
+	int rc = file_read(a->token_file, &text, &st, &why);
+	if (rc < 0)
+		err_set(err, ERR_INTERNAL, "cannot read the tokens in %s: %s", a->token_file, why);
+	else
+		a->tokens_public = st.st_mode & S_IROTH;
 	while (rc == 0 && next_line(&text, &at, &line, &len)) {
 		if (!len || *line == '#')
 			continue;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -72,34 +73,44 @@ static int parse_url(const char *text, struct url *u, struct err *err)
 	return 0;
 }
 
+// A pipe is good too (a shell's <(command)), but its end is not waited for without end.
+static int read_tokens(const char *path, struct buf *b, struct err *err)
+{
+	struct pollfd p = { .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), .events = POLLIN };
+	uint64_t until = clock_mono_ms() + WAIT_MS, now = 0;
+	ssize_t n = -1;
+	while (p.fd >= 0 && now < until && buf_reserve(b, READ_SIZE) == 0) {
+		n = read(p.fd, b->data + b->len, READ_SIZE);
+		if (n > 0)
+			b->len += (size_t)n;
+		else if (n == 0 || errno != EAGAIN)
+			break;
+		now = clock_mono_ms();
+		if (n < 0 && now < until)
+			poll(&p, 1, (int)(until - now));
+	}
+	const char *why = b->failed ? strerror(EFBIG) : now >= until ? "it does not end" : strerror(errno);
+	if (p.fd >= 0)
+		close(p.fd);
+	return n == 0 ? 0 : err_set(err, ERR_INTERNAL, "cannot read the token in %s: %s", path, why);
+}
+
 static int first_token(const char *path, char out[TOKEN_MAX], struct err *err)
 {
-	struct buf b = BUF_INIT;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 || buf_reserve(&b, READ_SIZE) < 0 ? -1 : read(fd, b.data, READ_SIZE - 1);
-	int why = errno;
-	if (fd >= 0)
-		close(fd);
-	if (n < 0) {
-		buf_release(&b);
-		return err_set(err, ERR_INTERNAL, "cannot read the token in %s: %s", path, strerror(why));
-	}
-	b.data[n] = '\0';
-	char *line = b.data;
-	for (size_t len; *line; line += len + (line[len] == '\n')) {
-		len = strcspn(line, "\n");
-		size_t skip = strspn(line, " \t\r"), end = len;
-		while (end > skip && strchr(" \t\r", line[end - 1]))
-			end--;
-		if (end <= skip || line[skip] == '#' || end - skip >= TOKEN_MAX)
-			continue;
-		memcpy(out, line + skip, end - skip);
-		out[end - skip] = '\0';
-		buf_release(&b);
-		return 0;
+	struct buf b = { .max = 2 * READ_SIZE };
+	int rc = read_tokens(path, &b, err);
+	bool found = false;
+	for (char *line = rc < 0 ? NULL : buf_text(&b), *end; line && !found; line = end) {
+		end = strchr(line, '\n');
+		size_t skip = strspn(line, " \t\r"), len = end ? (size_t)(end++ - line) : strlen(line);
+		while (len > skip && strchr(" \t\r", line[len - 1]))
+			len--;
+		found = len > skip && line[skip] != '#' && len - skip < TOKEN_MAX;
+		if (found)
+			snprintf(out, TOKEN_MAX, "%.*s", (int)(len - skip), line + skip);
 	}
 	buf_release(&b);
-	return err_set(err, ERR_INTERNAL, "%s holds no token", path);
+	return rc < 0 || found ? rc : err_set(err, ERR_INTERNAL, "%s holds no token", path);
 }
 
 // ---- bytes, with a limit of time ----

@@ -1,5 +1,6 @@
 // TLS with mbedTLS 2.28 and 3.x: 1.2 and up, AEAD suites, X25519 and P-256.
 #include "http/tls.h"
+#include "base/file.h"
 #include <errno.h>
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
@@ -16,7 +17,7 @@
 #include <psa/crypto.h>
 #endif
 
-enum { TICKET_SECONDS = 86400 };
+enum { TICKET_SECONDS = 86400, PEM_FILE_MAX = 1024 * 1024 };
 
 struct tls_config {
 	unsigned users;
@@ -48,9 +49,9 @@ static const int suites[] = {
 
 // What the two generations of the library name differently.
 #if MBEDTLS_VERSION_MAJOR >= 3
-static int read_key(struct tls_config *c, const char *path)
+static int parse_key(struct tls_config *c, const unsigned char *text, size_t len)
 {
-	return mbedtls_pk_parse_keyfile(&c->key, path, NULL, mbedtls_ctr_drbg_random, &c->rng);
+	return mbedtls_pk_parse_key(&c->key, text, len, NULL, 0, mbedtls_ctr_drbg_random, &c->rng);
 }
 
 static int check_pair(struct tls_config *c)
@@ -76,9 +77,9 @@ static int start_crypto(void)
 	return psa_crypto_init() == PSA_SUCCESS ? 0 : -1;
 }
 #else
-static int read_key(struct tls_config *c, const char *path)
+static int parse_key(struct tls_config *c, const unsigned char *text, size_t len)
 {
-	return mbedtls_pk_parse_keyfile(&c->key, path, NULL);
+	return mbedtls_pk_parse_key(&c->key, text, len, NULL, 0);
 }
 
 static int check_pair(struct tls_config *c)
@@ -152,28 +153,43 @@ static struct tls_config *new_config(int endpoint, struct err *err)
 	return c;
 }
 
-// The library tells in numbers; why a file cannot be opened is told in words.
-static int bad_file(struct err *err, const char *what, const char *path, int code)
+// ---- files ----
+
+typedef int parse_fn(struct tls_config *c, const unsigned char *text, size_t len);
+
+static int parse_cert(struct tls_config *c, const unsigned char *text, size_t len)
 {
-	if (access(path, R_OK) < 0)
-		return err_set(err, ERR_INTERNAL, "cannot read the %s %s: %s", what, path, strerror(errno));
-	return err_set(err, ERR_INTERNAL, "the %s %s cannot be used: PEM or DER was expected (mbedTLS error -0x%04x)",
-		what, path, (unsigned)-code);
+	return mbedtls_x509_crt_parse(&c->cert, text, len);
 }
 
-static int read_certs(mbedtls_x509_crt *to, const char *what, const char *path, struct err *err)
+static int parse_ca(struct tls_config *c, const unsigned char *text, size_t len)
 {
-	int rc = mbedtls_x509_crt_parse_file(to, path);
-	return rc ? bad_file(err, what, path, rc < 0 ? rc : -1) : 0;
+	return mbedtls_x509_crt_parse(&c->ca, text, len);
+}
+
+// The library counts the NUL behind PEM, and must not see one behind DER.
+static int parse_file(struct tls_config *c, parse_fn *parse, const char *what, const char *path, struct err *err)
+{
+	struct buf b = { .max = PEM_FILE_MAX };
+	struct stat st;
+	const char *why;
+	int rc = file_read(path, &b, &st, &why);
+	if (rc < 0)
+		err_set(err, ERR_INTERNAL, "cannot read the %s %s: %s", what, path, why);
+	else if ((rc = parse(c, (unsigned char *)b.data, b.len + (strstr(buf_text(&b), "-----BEGIN ") != NULL))) != 0)
+		err_set(err, ERR_INTERNAL, "the %s %s cannot be used: PEM or DER was expected (mbedTLS error -0x%04x)",
+			what, path, (unsigned)(rc < 0 ? -rc : 1));
+	if (b.data)
+		explicit_bzero(b.data, b.len);
+	buf_release(&b);
+	return rc ? -1 : 0;
 }
 
 static int fill_server(struct tls_config *c, const struct tls_files *f, struct err *err)
 {
-	int rc;
-	if (read_certs(&c->cert, "certificate", f->cert, err) < 0)
+	if (parse_file(c, parse_cert, "certificate", f->cert, err) < 0 ||
+		parse_file(c, parse_key, "key", f->key, err) < 0)
 		return -1;
-	if ((rc = read_key(c, f->key)) != 0)
-		return bad_file(err, "key", f->key, rc);
 	if (check_pair(c) || mbedtls_ssl_conf_own_cert(&c->ssl, &c->cert, &c->key))
 		return err_set(err, ERR_INTERNAL, "the key %s is not that of the certificate %s", f->key, f->cert);
 	if (mbedtls_ssl_ticket_setup(
@@ -182,7 +198,7 @@ static int fill_server(struct tls_config *c, const struct tls_files *f, struct e
 	mbedtls_ssl_conf_session_tickets_cb(&c->ssl, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse, &c->tickets);
 	if (!f->ca)
 		return 0;
-	if (read_certs(&c->ca, "CA certificate", f->ca, err) < 0)
+	if (parse_file(c, parse_ca, "CA certificate", f->ca, err) < 0)
 		return -1;
 	mbedtls_ssl_conf_ca_chain(&c->ssl, &c->ca, NULL);
 	mbedtls_ssl_conf_authmode(&c->ssl, MBEDTLS_SSL_VERIFY_REQUIRED);
@@ -204,7 +220,7 @@ static int fill_client(struct tls_config *c, const struct tls_files *f, struct e
 	static const char *const bundles[] = { "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
 		"/etc/ssl/cert.pem" };
 	bool found = false;
-	if (f->ca && read_certs(&c->ca, "CA certificate", f->ca, err) < 0)
+	if (f->ca && parse_file(c, parse_ca, "CA certificate", f->ca, err) < 0)
 		return -1;
 	for (size_t i = 0; !f->ca && !found && i < sizeof(bundles) / sizeof(bundles[0]); i++)
 		found = mbedtls_x509_crt_parse_file(&c->ca, bundles[i]) >= 0;

@@ -5,7 +5,7 @@ import sys
 from signal import SIGHUP
 
 import pytest
-from web import basic, call, needs_proxy, post, proxy
+from web import SPECIAL, basic, call, needs_proxy, post, proxy, special
 from zinit import is_error, wait_until
 
 pytestmark = needs_proxy
@@ -181,6 +181,21 @@ def test_bad_token_files(world, content):
     file.write_text(content)
     assert is_error(world.cli("proxy", "-a", "127.0.0.1:0", "--token-file", str(file)), str(file))
     assert is_error(world.cli("proxy", "-a", "127.0.0.1:0", "--token-file", "/none"), "/none")
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
+def test_what_is_no_file_of_tokens(world, kind):
+    """None of them is waited for: not at the start, and not while clients are served."""
+    file = world.dir / "tokens"
+    file.write_text("first-secret\n")
+    file.chmod(0o600)
+    http = proxy(world, "--token-file", str(file))
+    special(file, kind)
+    http.process.send_signal(SIGHUP)
+    said = http.line()
+    assert str(file) in said and "expected a regular file; the old tokens stay" in said
+    assert http.ask(post(call("service_list"), "Authorization: Bearer first-secret")).status == 200
+    assert is_error(world.cli("proxy", "-a", "127.0.0.1:0", "--token-file", str(file)), str(file), "expected a regular file")
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0"])

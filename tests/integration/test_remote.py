@@ -1,12 +1,15 @@
 """The command line against a proxy: -s http://HOST:PORT, tokens, TLS."""
+import fcntl
 import os
 import re
 import socket
+import struct
 import subprocess
+import termios
 import threading
 
 import pytest
-from web import BUILD, TLS, needs_tls, proxy
+from web import BUILD, TLS, needs_tls, proxy, special
 from zinit import PATIENCE, ZINIT, cli, is_error, sh, wait_until
 
 pytestmark = pytest.mark.skipif(not re.search(r"^#define CONFIG_REMOTE 1", (BUILD / "config.h").read_text(), re.M)
@@ -124,6 +127,34 @@ def test_tokens(world):
     file.write_text("of-somebody-else\n")
     assert is_error(cli("-s", url, "list", "--token-file", str(file)), "--token-file")
     assert is_error(cli("-s", url, "list", "--token-file", "/none"), "/none")
+
+
+def test_a_token_from_a_pipe(world):
+    """As <(command) of a shell gives it, in pieces; but a FIFO without an end is not waited for."""
+    file = world.dir / "tokens"
+    file.write_text("one-of-ours\n")
+    file.chmod(0o600)
+    url = f"http://127.0.0.1:{proxy(world, '--token-file', str(file)).port}"
+    out, into = os.pipe()
+    client = subprocess.Popen([ZINIT, "-s", url, "list", "--token-file", f"/dev/fd/{out}"], stdout=subprocess.PIPE, pass_fds=[out])
+    os.close(out)
+    os.write(into, b"one-of-")
+    wait_until(lambda: waits(into))
+    os.write(into, b"ours\n")
+    os.close(into)
+    assert client.communicate(timeout=PATIENCE)[0].decode() == world.ok("list")
+    fifo = world.path("fifo")
+    special(fifo, "fifo")
+    assert is_error(cli("-s", url, "list", "--token-file", fifo), fifo, "holds no token")
+    held = os.open(fifo, os.O_RDWR)
+    assert is_error(cli("-s", url, "list", "--token-file", fifo), fifo, "does not end")
+    os.close(held)
+    assert is_error(cli("-s", url, "list", "--token-file", "/dev/zero"), "too large")
+
+
+def waits(pipe):
+    """Has all been read out of it?"""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0] == 0
 
 
 def test_refusals_are_told(world):

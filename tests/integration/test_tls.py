@@ -8,7 +8,7 @@ import subprocess
 from signal import SIGHUP
 
 import pytest
-from web import TLS, Connection, call, needs_proxy, needs_tls, post, proxy
+from web import SPECIAL, TLS, Connection, call, needs_proxy, needs_tls, post, proxy, special
 from zinit import cpu_seconds, is_error, ticks, wait_until
 
 pytestmark = needs_proxy
@@ -87,6 +87,22 @@ def test_bad_files(secure):
     assert other.server.first.startswith("wrote ")
     assert fails(secure.cert, world.path("k2"), "not that of the certificate")
     assert is_error(world.cli("proxy", "--tls-cert", secure.cert), "--tls-key")
+
+
+@needs_tls
+@pytest.mark.parametrize("kind", SPECIAL)
+def test_what_is_no_file(secure, kind):
+    """None of them is waited for: not at the start, and not while clients are served."""
+    world, other = secure.world, secure.world.path("other")
+    special(other, kind)
+    for cert, key, more in ((other, secure.key, []), (secure.cert, other, []), (secure.cert, secure.key, ["--tls-client-ca", other])):
+        done = world.cli("proxy", "-a", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, *more)
+        assert is_error(done, other, "expected a regular file")
+    special(secure.key, kind)
+    secure.server.process.send_signal(SIGHUP)
+    assert re.search("expected a regular file; the old certificate stays", secure.server.line())
+    with secure.connect(post(call("service_list"))) as connection:
+        assert connection.response().status == 200
 
 
 @needs_tls

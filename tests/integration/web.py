@@ -187,6 +187,11 @@ class Server:
         """The answer to a call, as JSON."""
         return self.ask(post(call(method, params), *fields), **options).json()
 
+    def line(self):
+        """What it prints next."""
+        assert select.select([self.process.stdout], [], [], PATIENCE)[0], "it says nothing"
+        return self.process.stdout.readline().decode()
+
     def output(self):
         """All that it printed; it must have ended."""
         return self.process.stdout.read().decode()
@@ -201,6 +206,17 @@ def proxy(daemon, *options, address="127.0.0.1:0", **more):
     daemon._helpers.append(server.process)
     assert server.process.poll() is None or not server.port, server.first
     return server
+
+
+SPECIAL = {"fifo": os.mkfifo, "folder": os.mkdir, "device": lambda path: os.symlink("/dev/zero", path),
+           "socket": lambda path: socket.socket(socket.AF_UNIX).bind(path)}
+
+
+def special(path, kind):
+    """Puts something else than a regular file at a path."""
+    if os.path.lexists(path):
+        os.unlink(path)
+    SPECIAL[kind](str(path))
 
 
 def test_server(name):
