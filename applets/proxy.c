@@ -353,12 +353,11 @@ static void set_limits(void)
 }
 
 // As init's helper: of root only what the file system gives to its owner, and
-// nothing more by any exec; it ends with init.
+// nothing more by any exec.
 static void give_up_privileges(void)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[2] = { { 0 } };
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
 		;

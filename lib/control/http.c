@@ -86,7 +86,8 @@ static int start(struct control *k, enum http_helper_kind kind, int fd, struct e
 		.stdout_fd = STDOUT_FILENO,
 		.stderr_fd = STDERR_FILENO,
 		.join_fd = -1,
-		.nofile = &k->super->nofile };
+		.nofile = &k->super->nofile,
+		.ends_with = getpid() };
 	int pending_fd;
 	pid_t pid = proc_spawn(&sp, &pending_fd, &e);
 	if (pending_fd >= 0) // its exit status tells

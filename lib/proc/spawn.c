@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -146,6 +147,10 @@ static int child_main(void *arg)
 		errno = 0;
 	if (c->shares_table && own_table() < 0)
 		fail(c, SPAWN_STDIO);
+	if (s->ends_with)
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (s->ends_with && getppid() != s->ends_with) // its end came before that
+		_exit(0);
 	if (setsid() < 0)
 		fail(c, SPAWN_SESSION);
 	for (int i = 0; i < SLOTS; i++)

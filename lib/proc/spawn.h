@@ -28,6 +28,7 @@ struct spawn {
 	int stderr_fd;
 	int join_fd; // a control group's cgroup.procs, see cgroup_joiner(); -1: none
 	const struct rlimit *nofile; // RLIMIT_NOFILE of the child; NULL = as it is
+	pid_t ends_with; // the caller: the child gets SIGTERM when it ends. 0: it does not
 };
 
 // Prepares the stack and finds out whether memory is shared. Call once, before

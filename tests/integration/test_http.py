@@ -2,12 +2,15 @@
 import os
 import re
 import resource
+import shlex
 import socket
 from signal import SIGINT, SIGKILL, SIGTERM
 
 import pytest
+from test_shortage import preloaded
+from test_stop_more import compiled
 from web import Connection, call, needs_proxy, post, proxy
-from zinit import (NO_METHOD, NOT_FOUND, PATIENCE, cli, cpu_seconds, is_error, sh, status_field, ticks,
+from zinit import (NO_METHOD, NOT_FOUND, PATIENCE, children, cli, cpu_seconds, is_error, look, sh, status_field, ticks,
                    wait_until)
 
 pytestmark = needs_proxy
@@ -423,6 +426,36 @@ def test_the_network_with_tokens(daemon):
     with Connection(port, post(call("service_list"))) as connection:
         assert connection.response().status == 401
         assert connection.send(post(call("service_list"), "Authorization: Bearer a-secret-of-ours")).response().status == 200
+
+
+@preloaded
+def test_a_helper_does_not_outlive_init(daemon, tmp_path):
+    """Neither when init ends while it is served, nor before the helper could ask for a signal at that."""
+    trace = daemon.path("trace")
+    library = compiled("parentdies", tmp_path, "-shared", "-fPIC")
+    zinit = daemon.arguments()
+    run = f"{shlex.join(zinit)}; LD_PRELOAD={library} PARENTDIES={trace} {shlex.join(zinit)}; exec sleep 1000"
+    daemon.start(argv=["/bin/sh", "-c", run])
+    daemon.rpc("system_start_http_server", ["127.0.0.1:0"])
+    shell = wait_until(lambda: len(family(daemon)) == 3 and children(daemon.process.pid)[0])
+    os.kill(children(shell)[0], SIGKILL)
+    wait_until(daemon.answers)
+    assert len(family(daemon)) == 2
+    with daemon.connect() as connection:
+        connection.sendall(call("system_start_http_server", ["127.0.0.1:0"]).encode())
+        wait_until(lambda: os.path.exists(trace) and family(daemon) == ["sleep 1000"])
+    daemon.abandon()
+    daemon.ended = True
+
+
+def family(daemon):
+    """The commands of all processes of the namespace."""
+    found, todo = [], [daemon.process.pid]
+    while todo:
+        for pid in children(todo.pop()):
+            found.append(look(pid))
+            todo.append(pid)
+    return [process.command for process in found if process and process.state != "Z"]
 
 
 def test_a_crash_of_the_server_is_a_line_of_the_log(world):
