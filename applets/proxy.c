@@ -190,6 +190,7 @@ static int set_access(const struct cli *cli)
 	struct err err;
 	if (access_init(a, cli->nopts, cli->nopts) < 0)
 		return fail("out of memory");
+	a->token_file = cli_value(cli, OPT_TOKEN_FILE);
 	for (size_t i = 0; i < cli->nopts; i++) {
 		const char *value = cli->opts[i].value;
 		if (cli->opts[i].id == OPT_ALLOW_HOST)
@@ -197,7 +198,6 @@ static int set_access(const struct cli *cli)
 		if (cli->opts[i].id == OPT_ALLOW_ORIGIN && access_allow_origin(a, value, &err) < 0)
 			return fail("%s", err.text);
 	}
-	a->token_file = cli_value(cli, OPT_TOKEN_FILE);
 	if (a->token_file && access_read_tokens(a, &err) < 0)
 		return fail("%s", err.text);
 	p.gateway.read_only = cli_flag(cli, OPT_READ_ONLY);

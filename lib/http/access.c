@@ -14,23 +14,26 @@ enum { TOKEN_FILE_MAX = 64 * 1024, TOKEN_MIN = 8, UID_UNASKED = -1 };
 
 #define VARY "vary: origin, access-control-request-method, access-control-request-headers\r\n"
 
-// "*" is what the original answers everybody; a named origin gets what it needs.
+// "*" is what the original answers everybody; a named origin gets what it needs. To
+// browsers "*" does not mean the header that carries a token.
 static int add_cors(struct access *a, const char *origin)
 {
 	struct access_cors *c = &a->cors[a->ncors];
-	bool any = origin && !strcmp(origin, "*");
 	char allow[320] = "";
 	if (origin)
 		snprintf(allow, sizeof(allow), "access-control-allow-origin: %s\r\n", origin);
-	const char *more = !origin ? ""
-			   : any   ? "access-control-allow-methods: *\r\naccess-control-allow-headers: *\r\n"
-				   : "access-control-allow-methods: POST, GET, OPTIONS\r\n"
-				     "access-control-allow-headers: content-type, authorization\r\n";
+	const char *more = "access-control-allow-methods: POST, GET, OPTIONS\r\n"
+			   "access-control-allow-headers: content-type, authorization\r\n";
+	if (!origin)
+		more = "";
+	else if (!strcmp(origin, "*") && a->token_file)
+		more = "access-control-allow-methods: *\r\naccess-control-allow-headers: *, authorization\r\n";
+	else if (!strcmp(origin, "*"))
+		more = "access-control-allow-methods: *\r\naccess-control-allow-headers: *\r\n";
 	c->origin = origin;
 	if (asprintf(&c->json, "content-type: application/json; charset=utf-8\r\n" VARY "%s", allow) < 0 ||
 		asprintf(&c->text, "content-type: text/plain\r\n" VARY "%s", allow) < 0 ||
-		asprintf(&c->preflight, "%s" VARY "%s", allow, more) < 0 ||
-		asprintf(&c->websocket, VARY "%s", allow) < 0)
+		asprintf(&c->preflight, "%s" VARY "%s", allow, more) < 0 || asprintf(&c->bare, VARY "%s", allow) < 0)
 		return -1;
 	a->ncors++;
 	return 0;
@@ -69,7 +72,7 @@ void access_release(struct access *a)
 		free(a->cors[i].json);
 		free(a->cors[i].text);
 		free(a->cors[i].preflight);
-		free(a->cors[i].websocket);
+		free(a->cors[i].bare);
 	}
 	free(a->cors);
 	free(a->hosts);

@@ -13,7 +13,8 @@ enum access_verdict { ACCESS_OK, ACCESS_HOST, ACCESS_ORIGIN, ACCESS_TOKEN, ACCES
 // Header lines for one kind of Origin, made once.
 struct access_cors {
 	const char *origin; // NULL: no Origin, or one that is not allowed
-	char *json, *text, *preflight, *websocket;
+	char *json, *text, *preflight;
+	char *bare; // without a content type
 };
 
 struct access {
@@ -32,7 +33,7 @@ struct access {
 // Room for `hosts` and `origins` names. 0, or -1 without memory.
 int access_init(struct access *a, size_t hosts, size_t origins);
 int access_allow_host(struct access *a, const char *name);
-// "scheme://host[:port]" or "*". 0, or -1 with *err.
+// "scheme://host[:port]" or "*"; token_file is set before. 0, or -1 with *err.
 int access_allow_origin(struct access *a, const char *origin, struct err *err);
 // Reads the token file (again); on failure the old tokens stay. 0, or -1 with *err.
 int access_read_tokens(struct access *a, struct err *err);

@@ -311,7 +311,7 @@ static void gone(struct http_conn *c)
 
 static const char *ws_headers(struct http_conn *c)
 {
-	return access_cors(&gateway_of(c)->access, c)->websocket;
+	return access_cors(&gateway_of(c)->access, c)->bare;
 }
 
 static void ws_message(struct http_conn *c, char *data, size_t len, bool text)

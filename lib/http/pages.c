@@ -12,11 +12,11 @@ static const char about[] =
 	"WebSocket (GET with Upgrade, any path). GET /metrics: OpenMetrics. GET /healthz: 200 while\n"
 	"every service that should be up is up. Ask the method rpc.discover for what there is.\n";
 
-static const char metrics_type[] = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
+#define METRICS_TYPE "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"
 
-static void reply(struct http_conn *c, int status, const char *text, size_t len)
+static void reply_text(struct http_conn *c, int status, const struct access_cors *cors, const char *text)
 {
-	http_reply(c, status, access_cors(&gateway_of(c)->access, c)->text, text, len);
+	http_reply(c, status, cors->text, text, strlen(text));
 }
 
 // ---- one service, out of its answers ----
@@ -137,7 +137,7 @@ static bool is_whole(struct batch *b)
 {
 	if (!b->starved && !b->out.failed && b->out.len <= RPC_MESSAGE_MAX && link_is_open(&b->gateway->slow.link))
 		return true;
-	reply(b->conn, 503, "init could not be asked about all services\n", 43);
+	reply_text(b->conn, 503, b->cors, "init could not be asked about all services\n");
 	return false;
 }
 
@@ -154,9 +154,9 @@ static void health_done(struct batch *b)
 		if (rows[i].wanted && !rows[i].up)
 			buf_printf(&out, "%s: %s\n", rows[i].name, rows[i].state);
 	if (out.len)
-		reply(b->conn, 503, out.data, out.len);
+		http_reply(b->conn, 503, b->cors->text, out.data, out.len);
 	else
-		reply(b->conn, 200, "ok\n", 3);
+		reply_text(b->conn, 200, b->cors, "ok\n");
 	buf_release(&out);
 	free(rows);
 }
@@ -248,18 +248,20 @@ static void add_init(struct buf *b, int fd)
 static void metrics_done(struct batch *b)
 {
 	struct row *rows;
-	struct buf out = BUF_INIT;
+	struct buf out = BUF_INIT, headers = BUF_INIT;
 	if (!b->conn || !is_whole(b))
 		return;
 	size_t n = read_rows(b, &rows);
+	buf_printf(&headers, METRICS_TYPE "%s", b->cors->bare);
 	add_states(&out, rows, n);
 	add_services(&out, rows, n);
 	add_init(&out, b->gateway->slow.link.source.fd);
 	buf_add_str(&out, "# EOF\n");
-	if (out.failed)
-		reply(b->conn, 503, "out of memory\n", 14);
+	if (out.failed || !buf_text(&headers))
+		reply_text(b->conn, 503, b->cors, "out of memory\n");
 	else
-		http_reply(b->conn, 200, metrics_type, out.data, out.len);
+		http_reply(b->conn, 200, headers.data, out.data, out.len);
+	buf_release(&headers);
 	buf_release(&out);
 	free(rows);
 }
@@ -286,10 +288,10 @@ static struct span names_of(struct span rest)
 	return good ? list : (struct span){ NULL, 0 };
 }
 
-static void listed(struct call *call, struct span rest)
+// Whose page asked is in the head, which is gone by now.
+static void go_on(struct call *call, struct span rest, bool metrics)
 {
 	struct http_conn *c = call->owner;
-	bool metrics = call->more;
 	struct buf text = BUF_INIT;
 	struct span list = names_of(rest), name, state;
 	for (struct json_iter it = list.at ? json_iter(list) : (struct json_iter){ 0 };
@@ -304,23 +306,36 @@ static void listed(struct call *call, struct span rest)
 		b = batch_new(gateway_of(c), c, text.data, text.len, metrics ? metrics_done : health_done);
 	else
 		buf_release(&text);
-	if (b)
-		batch_go(b);
-	else
-		reply(c, 503, "init cannot be reached\n", 23);
+	if (!b) {
+		reply_text(c, 503, call->more, "init cannot be reached\n");
+		return;
+	}
+	b->cors = call->more;
+	batch_go(b);
 }
 
-static void begin(struct http_conn *c, bool metrics)
+static void listed_for_metrics(struct call *call, struct span rest)
+{
+	go_on(call, rest, true);
+}
+
+static void listed_for_health(struct call *call, struct span rest)
+{
+	go_on(call, rest, false);
+}
+
+static void begin(struct http_conn *c, call_fn *listed)
 {
 	static const struct span method = { "\"service_list\"", 14 }, none = { NULL, 0 };
 	struct gateway *g = gateway_of(c);
+	const struct access_cors *cors = access_cors(&g->access, c);
 	struct span rest;
 	struct call *call = pool_call(&g->slow, none, method, none, listed, c, &rest);
 	http_alone(c);
 	if (call)
-		call->more = metrics ? g : NULL;
+		call->more = cors;
 	else
-		reply(c, 503, "init cannot be reached\n", 23);
+		reply_text(c, 503, cors, "init cannot be reached\n");
 }
 
 // The path, whatever query is behind it.
@@ -339,9 +354,9 @@ bool page_is_there(const struct http_conn *c)
 void page_request(struct http_conn *c)
 {
 	if (is_path(c, "/metrics"))
-		begin(c, true);
+		begin(c, listed_for_metrics);
 	else if (is_path(c, "/healthz"))
-		begin(c, false);
+		begin(c, listed_for_health);
 	else
-		reply(c, 200, about, sizeof(about) - 1);
+		reply_text(c, 200, access_cors(&gateway_of(c)->access, c), about);
 }

@@ -1,5 +1,6 @@
 """Who may use the proxy: web pages of strangers, other users, the network."""
 import os
+import re
 import subprocess
 import sys
 from signal import SIGHUP
@@ -29,6 +30,7 @@ def allows(answer):
     return {name: value for name, value in answer.headers.items() if name.startswith("access-control")}
 
 
+PAGES = ("/", "/metrics", "/healthz")
 GOOD_HOSTS = ["localhost", "LOCALHOST:1", "127.0.0.1", "127.0.0.1:8080", "127.1.2.3", "[::1]", "[::1]:80"]
 BAD_HOSTS = ["evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[::2]",
              "0.0.0.0", "2130706433", "127.1", "0177.0.0.1", "0x7f.1", "", ":80"]
@@ -46,7 +48,7 @@ def test_a_name_that_points_at_us_is_not_ours(world, host):
     with http.connect(post(STOP, host=host)) as connection:
         answer = connection.response()
         assert (answer.status, answer.body) == (403, b"Provided Host header is not whitelisted.\n")
-    for path in ("/", "/metrics", "/healthz"):
+    for path in PAGES:
         assert http.ask(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").status == 403
     with http.connect() as connection:
         assert connection.upgrade(host=host).status == 403
@@ -85,6 +87,13 @@ def test_pages_that_are_allowed(world):
                                   "access-control-allow-headers": "content-type, authorization"}
         with http.connect() as connection:
             assert connection.upgrade(f"Origin: {origin}").status == 101
+        for path in PAGES:
+            answer = http.ask(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\n\r\n")
+            assert answer.status == 200 and allows(answer) == {"access-control-allow-origin": origin}
+            assert answer.headers["vary"].startswith("origin")
+    for path in PAGES:
+        answer = http.ask(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert answer.status == 200 and allows(answer) == {} and answer.headers["vary"].startswith("origin")
     for origin in ("http://good.example", "https://good.example.evil", "https://good.example:444"):
         assert http.ask(post(STOP, f"Origin: {origin}")).status == 403
     # A page that came from the server itself.
@@ -100,6 +109,23 @@ def test_any_page_as_the_original(world):
     assert set(allows(answer).values()) == {"*"} and answer.body == b""
     answer = http.ask(post(call("service_list"), "Origin: http://evil.example"))
     assert answer.status == 200 and allows(answer) == {"access-control-allow-origin": "*"}
+
+
+def test_a_page_with_a_token(world):
+    """Browsers ask first whether they may send it, and "*" does not mean that header."""
+    file = world.dir / "tokens"
+    file.write_text("first-secret\n")
+    file.chmod(0o600)
+    for allowed in ("*", "http://good.example"):
+        http = proxy(world, "--allow-origin", allowed, "--token-file", str(file))
+        answer = http.ask("OPTIONS /metrics HTTP/1.1\r\nHost: localhost\r\nOrigin: http://good.example\r\n"
+                          "Access-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: authorization\r\n\r\n")
+        assert answer.status == 200 and answer.headers["access-control-allow-origin"] == allowed
+        assert "authorization" in re.split(", *", answer.headers["access-control-allow-headers"])
+        for path in PAGES:
+            answer = http.ask(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://good.example\r\n"
+                              "Authorization: Bearer first-secret\r\n\r\n")
+            assert answer.status == 200 and allows(answer) == {"access-control-allow-origin": allowed}
 
 
 # -- users -------------------------------------------------------------------------------------
@@ -156,7 +182,7 @@ def test_tokens(world):
     for field in bad:
         answer = http.ask(post(STOP, field))
         assert answer.status == 401 and answer.headers["www-authenticate"] == 'Bearer, Basic realm="zinit"', field
-    for path in ("/", "/metrics", "/healthz"):
+    for path in PAGES:
         assert http.ask(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").status == 401
         assert http.ask(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{good[0]}\r\n\r\n").status == 200
     with http.connect() as connection:

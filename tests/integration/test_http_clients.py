@@ -136,6 +136,7 @@ const attempts = {
     json: async () => (await fetch(http, {method: "POST", headers: {"content-type": "application/json"}, body: call})).text(),
     text: async () => (await fetch(http, {method: "POST", mode: "no-cors", body: call})).type,
     page: async () => (await fetch(http + "/metrics")).text(),
+    health: async () => (await fetch(http + "/healthz", {headers: {"authorization": "Bearer a-token-of-ours"}})).text(),
     socket: () => new Promise((good, bad) => {
         const web = new WebSocket(ws);
         web.onopen = () => { web.send(call); };
@@ -189,7 +190,7 @@ def browse(world, site, target, page_host="127.0.0.1", *options):
 
 def test_a_page_of_another_origin_cannot_call(world, http, site):
     result = browse(world, site, f"127.0.0.1:{http.port}")
-    assert result == {"json": "refused", "text": "opaque", "page": "refused", "socket": "refused"}
+    assert result == {"json": "refused", "text": "opaque", "page": "refused", "health": "refused", "socket": "refused"}
     assert world.status("a")["target"] == "Up"
 
 
@@ -205,4 +206,16 @@ def test_a_page_of_an_allowed_origin_can_call(world, site):
     http = proxy(world, "--allow-origin", f"http://127.0.0.1:{site.port}")
     result = browse(world, site, f"127.0.0.1:{http.port}")
     assert json.loads(result["json"])["result"] is None and json.loads(result["socket"])["result"] is None
+    assert result["page"].endswith("# EOF\n") and result["health"] == "ok\n"
     assert world.status("a")["target"] == "Down"
+
+
+@pytest.mark.parametrize("allowed", ["*", None])
+def test_a_page_of_an_allowed_origin_can_send_a_token(world, site, allowed):
+    tokens = world.dir / "tokens"
+    tokens.write_text("a-token-of-ours\n")
+    tokens.chmod(0o600)
+    http = proxy(world, "--allow-origin", allowed or f"http://127.0.0.1:{site.port}", "--token-file", tokens)
+    result = browse(world, site, f"127.0.0.1:{http.port}")
+    assert result["health"] == "ok\n" and result["socket"] == "refused" and "token is required" in result["page"]
+    assert world.status("a")["target"] == "Up"
