@@ -114,10 +114,10 @@ void print_overview(void)
 		print_opt(o);
 	for (const struct opt *o = program_opts; o->id; o++)
 		print_opt(o);
-	printf("\nCOMMANDS (without one: list):\n");
+	printf("\nCOMMANDS%s:\n", applet_find("list") ? " (without one: list)" : "");
 	for (size_t i = 0; applets[i]; i++)
 		printf("    %-12s %s\n", applets[i]->name, applets[i]->help);
-	printf("\n'zinit help COMMAND' tells more of one.\n");
+	printf("\n'zinit COMMAND --help' tells more of one.\n");
 }
 
 // ---- names ----
@@ -536,7 +536,7 @@ static int run_command(struct parser *p)
 		p->at--;
 	if (!word || p->install)
 		return without_command(p);
-	if (!a && p->at < p->n && applet_find(p->args[p->at]))
+	if (!a && p->at < p->n && applet_find(p->args[p->at]) && strcmp(word, "help") != 0)
 		return fail("unknown command '%s'; did you mean 'zinit %s %s'?", word, p->args[p->at], word);
 	if (!a)
 		return unknown_command(word);

@@ -6,7 +6,7 @@ from signal import SIGKILL
 
 import pytest
 from zinit import METHODS as OPTIONAL
-from zinit import TREE, needs, sh, wait_until
+from zinit import TREE, configured, needs, sh, wait_until
 
 SPEC = json.loads((TREE / "openrpc.json").read_text())
 API = (TREE / "docs" / "api.md").read_text()
@@ -250,6 +250,8 @@ def test_each_error_is_given_and_has_its_data(world):
         lacks = {"cause_chain", "retryable"} if of_file else set(re.findall(r"`(\w+)`", lacks))
         assert {"cause_chain", "retryable"} - set(error.data) in (lacks, lacks - {"cause_chain"})
     for name, method in METHODS.items():
+        if name.startswith("system_") and name.endswith("_http_server") and not configured("APPLET_PROXY"):
+            continue  # always the same InternalError
         listed = {(error["code"], error["message"]) for error in method.get("errors", [])}
         assert listed - given[name] <= {(-32603, "InternalError")} and given[name] <= listed, name
 

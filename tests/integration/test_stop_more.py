@@ -502,6 +502,7 @@ def test_a_machine_ends_what_belongs_to_nobody(daemon, machine_namespaces):
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer must be loaded first")
 @pytest.mark.skipif(b"ld-linux" not in pathlib.Path(ZINIT).read_bytes(), reason="needs the GNU C library, shared")
 def test_a_dead_disk_does_not_keep_a_machine_from_its_end(daemon, machine_namespaces):
+    needs("PID1_UNMOUNT", "unmounting at the end")
     daemon.service("a", SLEEP)
     boot(daemon, LD_PRELOAD=compiled("deaddisk", daemon.dir, "-shared", "-fPIC"))
     daemon.wait_state("a", "Running")
