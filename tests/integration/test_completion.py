@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from zinit import PATIENCE, ZINIT, cli, is_error
+from zinit import PATIENCE, ZINIT, cli, is_error, needs_applet
 
 APPLETS = cli("--list").out.split()
 SIGNALS = ["HUP", "INT", "TERM", "KILL", "USR1", "STOP", "CONT"]
@@ -27,6 +27,8 @@ def needs(program):
 @pytest.fixture
 def lab(daemon):
     """A daemon with oddly named services, and a folder with links to the program in PATH."""
+    for command in ("list", "start", "stop", "status", "kill", "log", "monitor", "check"):
+        needs_applet([command])
     for name in ODD:
         daemon.service(name, "sleep 1000")
     daemon.start()
