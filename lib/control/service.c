@@ -317,6 +317,27 @@ static void too_late(struct timer *t)
 	answer(w, &err);
 }
 
+static bool forgets(const struct list *watcher)
+{
+	const struct waiting *w = list_entry(watcher, struct waiting, watcher.link);
+	return w->what == WAIT_GONE;
+}
+
+// Nobody wants to know any more. A service that is to be forgotten is so all the same:
+// one waiting call is enough for that.
+static void left(struct rpc_call *c)
+{
+	struct waiting *w = c->keeper;
+	const struct list *me = &w->watcher.link;
+	bool last = w->what == WAIT_GONE;
+	const struct service *s = last ? super_find(w->super, w->name) : NULL;
+	if (s)
+		list_for (pos, &s->watchers)
+			last = last && (pos == me || !forgets(pos));
+	if (!last)
+		answer(w, NULL);
+}
+
 static void wait_for(struct rpc_call *c, struct service *s, enum wait_for what, uint64_t limit_ms)
 {
 	size_t size = strlen(service_name(s)) + 1;
@@ -329,6 +350,8 @@ static void wait_for(struct rpc_call *c, struct service *s, enum wait_for what, 
 		return;
 	}
 	*w = (struct waiting){ .call = kept, .what = what };
+	kept->left = left;
+	kept->keeper = w;
 	memcpy(w->name, service_name(s), size);
 	w->super = s->super;
 	w->watcher.fn = changed;

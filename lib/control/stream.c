@@ -63,6 +63,7 @@ static void set_cursor(struct super *u, struct ring_cursor *cursor, const char *
 
 struct snapshot {
 	struct buf *b;
+	size_t most; // bytes of b: beyond, the answer is refused anyway
 	bool with_time, any;
 };
 
@@ -74,7 +75,7 @@ static bool snapshot_line(void *ctx, const struct ring_line *l, uint64_t dropped
 	make_line(l, s->with_time);
 	json_add_str(s->b, made(), text_buf.len);
 	s->any = true;
-	return true;
+	return s->b->len <= s->most;
 }
 
 void stream_currentLogs(struct rpc_call *c, const struct param *p)
@@ -83,6 +84,7 @@ void stream_currentLogs(struct rpc_call *c, const struct param *p)
 	struct ring_cursor cursor;
 	set_cursor(u, &cursor, p[0].text, p[1].set ? p[1].number : UINT64_MAX);
 	struct snapshot s = { .b = rpc_result_begin(c), .with_time = p[2].flag };
+	s.most = s.b->len + RPC_MESSAGE_MAX;
 	ring_read(&u->ring, &cursor, snapshot_line, &s);
 	buf_add_str(s.b, s.any ? "]" : "[]");
 	rpc_result_end(c);

@@ -7,13 +7,15 @@ static void closed(struct rpc_stream *st)
 	subscription_drop(container_of(st, struct subscription, stream));
 }
 
-// Each costs memory, and time for every line: one client shall not have all.
-enum { OF_ONE_MAX = 1024, OF_ALL_MAX = 4096 };
+// Each costs memory, and time for every line: one client shall not have all, and a
+// few clients not what another needs.
+enum { OF_ONE_MAX = 1024, OF_ALL_MAX = 4096, OF_ONE_FEW = 8 };
 
 struct subscription *subscription_new(struct rpc_call *c, size_t size, void (*room)(struct rpc_stream *st))
 {
 	struct control *k = c->server->ctx;
-	bool full = k->nsubscriptions >= OF_ALL_MAX || (c->conn && c->conn->nstreams >= OF_ONE_MAX);
+	size_t most = k->nsubscriptions < OF_ALL_MAX ? OF_ONE_MAX : OF_ONE_FEW;
+	bool full = c->conn && c->conn->nstreams >= most;
 	struct subscription *s = c->conn && !full ? calloc(1, size) : NULL;
 	if (!s) {
 		rpc_refuse(c, ERR_INTERNAL, NULL, full ? "too many subscriptions, end one first" : "out of memory");

@@ -17,12 +17,13 @@ struct rpc_batch {
 	size_t text_len;
 	struct json_iter items;
 	struct buf out;
-	struct work go_on; // never from inside an answer: that may be deep in the supervisor
-	bool waiting;
+	struct rpc_late late; // it never goes on from inside an answer: that may be deep in the supervisor
+	struct rpc_call *waiting; // the kept one, or NULL
 };
 
 static const char too_big_data[] = "\"Exceeded max limit of 10485760\"",
-		  too_many[] = "too many large requests at once, try again";
+		  too_large[] = "too many large requests at once, try again",
+		  too_many[] = "too many calls wait, try again later";
 
 // What is kept for calls that wait has one bound for all clients. Small things pass:
 // their number is bounded.
@@ -92,10 +93,11 @@ static void finish(struct rpc_call *c)
 	if (!b && c->conn)
 		c->conn->nwaiting--;
 	c->server->held -= c->id.len;
+	c->server->nkept--;
 	free(c->heap);
 	if (b) {
-		b->waiting = false;
-		work_queue(b->server->loop, &b->go_on);
+		b->waiting = NULL;
+		rpc_put_off(b->server, &b->late);
 	}
 }
 
@@ -165,11 +167,24 @@ void rpc_unknown_method(struct rpc_call *c)
 	fail_code(c, RPC_METHOD_NOT_FOUND, "Method not found", NULL);
 }
 
+// One client, or those who come and go, shall not have all places.
+static bool is_crowded(const struct rpc_server *s, const struct rpc_conn *conn)
+{
+	return s->nkept >= RPC_KEPT_MAX && !(conn && conn->nwaiting < RPC_KEPT_FEW);
+}
+
+// Its client has left, as those of many others: it goes on without waiting for anything.
+static bool is_hurried(const struct rpc_batch *b)
+{
+	return !b->conn && b->server->nleft > RPC_LEFT_MAX;
+}
+
 struct rpc_call *rpc_keep(struct rpc_call *c)
 {
-	struct rpc_call *k = malloc(sizeof(*k) + c->id.len);
+	bool crowded = c->batch && !c->batch->conn ? is_hurried(c->batch) : is_crowded(c->server, c->conn);
+	struct rpc_call *k = crowded ? NULL : malloc(sizeof(*k) + c->id.len);
 	if (!k) {
-		rpc_refuse(c, ERR_INTERNAL, NULL, "out of memory");
+		rpc_refuse(c, ERR_INTERNAL, NULL, "%s", crowded ? too_many : "out of memory");
 		return NULL;
 	}
 	*k = *c;
@@ -179,10 +194,11 @@ struct rpc_call *rpc_keep(struct rpc_call *c)
 	k->id.at = (const char *)(k + 1);
 	k->heap = k;
 	k->server->held += k->id.len;
+	k->server->nkept++;
 	list_init(&k->link);
 	if (k->batch) { // which outlives the connection
 		k->conn = NULL;
-		k->batch->waiting = true;
+		k->batch->waiting = k;
 	} else if (k->conn) {
 		list_append(&k->conn->calls, &k->link);
 		k->conn->nwaiting++;
@@ -215,7 +231,7 @@ static void call(struct rpc_call *c, const struct rpc_request *r)
 {
 	struct rpc_server *s = c->server;
 	if (is_too_much(s, c->id.len)) {
-		fail_code(c, RPC_INTERNAL_ERROR, too_many, NULL);
+		fail_code(c, RPC_INTERNAL_ERROR, too_large, NULL);
 		return;
 	}
 	const struct rpc_method *m = find_method(s, r->method);
@@ -276,8 +292,10 @@ static void batch_free(struct rpc_batch *b)
 {
 	list_del(&b->link);
 	// A call that was kept and answered within its handler has queued it.
-	work_cancel(&b->go_on);
+	list_del(&b->late.link);
 	b->server->held -= b->held;
+	b->server->nkept--;
+	b->server->nleft -= !b->conn;
 	if (b->conn) {
 		b->conn->nwaiting--;
 		list_for (pos, &b->conn->streams) {
@@ -314,14 +332,12 @@ static void batch_done(struct rpc_batch *b)
 }
 
 // A long batch leaves room for others between its calls.
-enum { BATCH_STEP = 256 };
-
 static void batch_go_on(struct rpc_batch *b)
 {
 	struct span key, item;
-	for (int i = 0; !b->waiting && !is_overdone(b); i++) {
-		if (i == BATCH_STEP) {
-			work_queue(b->server->loop, &b->go_on);
+	while (!b->waiting && !is_overdone(b)) {
+		if (!rpc_may_go_on(b->server)) {
+			rpc_put_off(b->server, &b->late);
 			return;
 		}
 		if (!json_next(&b->items, &key, &item)) {
@@ -335,26 +351,29 @@ static void batch_go_on(struct rpc_batch *b)
 		batch_done(b);
 }
 
-static void batch_resume(struct work *w)
+static void batch_resume(struct rpc_late *l)
 {
-	batch_go_on(container_of(w, struct rpc_batch, go_on));
+	batch_go_on(container_of(l, struct rpc_batch, late));
 }
 
 static void batch_begin(struct rpc_conn *conn, struct span message)
 {
-	bool refused = is_too_much(conn->server, message.len);
-	struct rpc_batch *b = refused ? NULL : calloc(1, sizeof(*b));
+	const char *no = is_too_much(conn->server, message.len) ? too_large
+			 : is_crowded(conn->server, conn)       ? too_many
+								: NULL;
+	struct rpc_batch *b = no ? NULL : calloc(1, sizeof(*b));
 	char *text = b ? malloc(message.len) : NULL;
 	if (!text) {
 		free(b);
-		rpc_add_error(&conn->out, (struct span){ NULL, 0 }, RPC_INTERNAL_ERROR,
-			refused ? too_many : "out of memory", NULL);
+		rpc_add_error(
+			&conn->out, (struct span){ NULL, 0 }, RPC_INTERNAL_ERROR, no ? no : "out of memory", NULL);
 		buf_add_char(&conn->out, '\n');
 		rpc_conn_wrote(conn);
 		return;
 	}
 	memcpy(text, message.at, message.len);
-	work_init(&b->go_on, batch_resume);
+	list_init(&b->late.link);
+	b->late.go_on = batch_resume;
 	b->server = conn->server;
 	b->conn = conn;
 	b->text = text;
@@ -364,6 +383,7 @@ static void batch_begin(struct rpc_conn *conn, struct span message)
 	buf_add_char(&b->out, '[');
 	list_append(&conn->batches, &b->link);
 	conn->nwaiting++;
+	conn->server->nkept++;
 	batch_count(b);
 	batch_go_on(b);
 }
@@ -389,14 +409,26 @@ void rpc_dispatch(struct rpc_conn *conn, struct span message)
 		batch_begin(conn, message);
 }
 
+// The calls of its batch that are still to come may depend on what it waits for: only
+// when there are very many of these is that not waited for.
+static void batch_leave(struct rpc_batch *b)
+{
+	b->conn = NULL;
+	list_del(&b->link);
+	b->server->nleft++;
+	if (is_hurried(b) && b->waiting && b->waiting->left)
+		b->waiting->left(b->waiting);
+}
+
 void rpc_calls_hang_up(struct rpc_conn *conn)
 {
 	list_for_safe (pos, &conn->calls) {
-		list_entry(pos, struct rpc_call, link)->conn = NULL;
+		struct rpc_call *c = list_entry(pos, struct rpc_call, link);
+		c->conn = NULL;
 		list_del(pos);
+		if (c->left)
+			c->left(c);
 	}
-	list_for_safe (pos, &conn->batches) {
-		list_entry(pos, struct rpc_batch, link)->conn = NULL;
-		list_del(pos);
-	}
+	list_for_safe (pos, &conn->batches)
+		batch_leave(list_entry(pos, struct rpc_batch, link));
 }

@@ -1,5 +1,6 @@
 // Connections: bytes in, bytes out, and what bounds them.
 #include "rpc/server.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 64 * 1024, STREAM_UNREAD_MAX = 256 * 1024 };
+enum { READ_SIZE = 64 * 1024, STREAM_UNREAD_MAX = 256 * 1024, TURN_US = 5000 };
 
 static void close_streams(struct rpc_conn *c)
 {
@@ -26,6 +27,7 @@ static void conn_close(struct rpc_conn *c)
 	rpc_calls_hang_up(c);
 	close_streams(c);
 	work_cancel(&c->more);
+	list_del(&c->late.link);
 	int fd = loop_remove(l, &c->source);
 	if (fd >= 0)
 		close(fd);
@@ -85,16 +87,28 @@ static void go_deaf(struct rpc_conn *c)
 	close_streams(c);
 }
 
+// The buffer of a client that never quite catches up must not grow with all it has
+// read. No byte is moved more often than one was sent.
+static void forget_sent(struct rpc_conn *c)
+{
+	if (c->sent < unread(c))
+		return;
+	buf_consume(&c->out, c->sent);
+	c->sent = 0;
+}
+
 static void flush(struct rpc_conn *c)
 {
 	while (!c->deaf && unread(c)) {
 		ssize_t n = send(c->source.fd, c->out.data + c->sent, unread(c), MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n >= 0)
+		if (n >= 0) {
 			c->sent += (size_t)n;
-		else if (errno == EAGAIN)
+		} else if (errno == EAGAIN) {
+			forget_sent(c);
 			return;
-		else if (errno != EINTR)
+		} else if (errno != EINTR) {
 			go_deaf(c);
+		}
 	}
 	return_output(c);
 }
@@ -108,7 +122,7 @@ static bool is_full(const struct rpc_conn *c)
 static void want(struct rpc_conn *c)
 {
 	uint32_t events = 0;
-	if (!c->eof && !c->answered && !is_full(c))
+	if (!c->eof && !c->answered && !c->unserved && !is_full(c))
 		events |= EPOLLIN;
 	if (unread(c))
 		events |= EPOLLOUT;
@@ -181,20 +195,49 @@ static void bound_input(struct rpc_conn *c, size_t len)
 		refuse_request(c, RPC_INTERNAL_ERROR, "too many large requests at once, try again", NULL);
 }
 
+bool rpc_may_go_on(struct rpc_server *s)
+{
+	bool owed = s->owed;
+	s->owed = false;
+	return owed || clock_mono_us() - s->loop->now_us <= TURN_US;
+}
+
+static void late_go_on(struct work *w)
+{
+	struct rpc_server *s = container_of(w, struct rpc_server, late_work);
+	s->owed = s->late_turn != s->loop->turn;
+	s->late_turn = s->loop->turn;
+	while (!list_empty(&s->late) && (s->owed || rpc_may_go_on(s))) {
+		struct rpc_late *l = list_entry(s->late.next, struct rpc_late, link);
+		list_del(&l->link);
+		l->go_on(l);
+		s->owed = false;
+	}
+	if (!list_empty(&s->late))
+		work_queue(s->loop, w);
+}
+
+void rpc_put_off(struct rpc_server *s, struct rpc_late *l)
+{
+	if (list_empty(&l->link))
+		list_append(&s->late, &l->link);
+	work_queue(s->loop, &s->late_work);
+}
+
 // Each of these takes what it can and tells how many bytes are not needed any more.
 static size_t take_json(struct rpc_conn *c, const char *data, size_t len)
 {
 	size_t done = 0;
-	while (!is_full(c) && done < len) {
+	bool whole = true; // what comes next may be a whole request
+	while (whole && done < len && (c->too_big || (!is_full(c) && rpc_may_go_on(c->server)))) {
 		size_t start, used;
 		enum frame_result r = frame_next(&c->frame, data + done, len - done, &start, &used);
 		const char *at = data + done;
 		done += used;
-		if (r == FRAME_MORE) {
+		whole = r != FRAME_MORE;
+		if (!whole)
 			bound_input(c, len - done);
-			break;
-		}
-		if (c->too_big) // its end has come
+		else if (c->too_big) // its end has come
 			c->too_big = false;
 		else if (r == FRAME_JUNK)
 			rpc_dispatch(c, (struct span){ NULL, 0 });
@@ -203,6 +246,7 @@ static size_t take_json(struct rpc_conn *c, const char *data, size_t len)
 		else
 			rpc_dispatch(c, (struct span){ at + start, used - start });
 	}
+	c->unserved = whole && done < len;
 	if (!c->too_big)
 		return done;
 	// The scanner has seen the bytes of an oversized request; only its state counts.
@@ -276,10 +320,8 @@ static void fill_from_streams(struct rpc_conn *c)
 
 static void serve(struct rpc_conn *c)
 {
-	take_kept(c);
-	// It stopped because out was full: go on when there is room again, also when
-	// that is now and nothing more comes in.
-	c->unserved = is_full(c) && c->in.len;
+	if (list_empty(&c->late.link))
+		take_kept(c);
 	bool failed = c->out.failed || c->in.failed;
 	if (!failed) {
 		flush(c);
@@ -295,9 +337,11 @@ static void serve(struct rpc_conn *c)
 	// Served now; only a stream may have more to say.
 	if (list_empty(&c->streams))
 		work_cancel(&c->more);
+	// It stopped because out was full, or for others: go on when there is room again,
+	// also when that is now and nothing more comes in.
 	if (c->unserved && !is_full(c))
-		work_queue(c->server->loop, &c->more);
-	if (c->out.cap > RPC_UNREAD_MAX)
+		rpc_put_off(c->server, &c->late);
+	if (c->out.cap > RPC_OUTPUT_MAX / RPC_CONNECTIONS_MAX)
 		work_queue(c->server->loop, &c->server->shed);
 	if ((c->eof || c->answered) && !c->unserved && (c->deaf || is_idle(c)))
 		conn_end(c);
@@ -310,18 +354,27 @@ static void serve_more(struct work *w)
 	serve(container_of(w, struct rpc_conn, more));
 }
 
+static void serve_late(struct rpc_late *l)
+{
+	serve(container_of(l, struct rpc_conn, late));
+}
+
 // ---- HTTP ----
 
-static bool is_http(int fd)
+// 1 these are the first bytes of a request, 0 they may become that, -1 they are not.
+static int is_http(int fd)
 {
 	static const char *const methods[] = { "GET /", "POST /", "HEAD /", "PUT /", "DELETE /", "OPTIONS ",
 		"PATCH /" };
 	char first[8];
 	ssize_t n = recv(fd, first, sizeof(first), MSG_PEEK | MSG_DONTWAIT);
-	for (size_t i = 0; n > 0 && i < sizeof(methods) / sizeof(methods[0]); i++)
-		if ((size_t)n >= strlen(methods[i]) && !memcmp(first, methods[i], strlen(methods[i])))
-			return true;
-	return false;
+	int found = -1;
+	for (size_t i = 0; n > 0 && i < sizeof(methods) / sizeof(methods[0]); i++) {
+		size_t len = strlen(methods[i]), have = (size_t)n < len ? (size_t)n : len;
+		if (!memcmp(first, methods[i], have))
+			found = have == len || found > 0;
+	}
+	return found;
 }
 
 // The bytes are left unread for whoever takes the connection over.
@@ -359,8 +412,15 @@ static bool read_requests(struct rpc_conn *c)
 static void conn_ready(struct source *src, uint32_t events)
 {
 	struct rpc_conn *c = container_of(src, struct rpc_conn, source);
-	if (events & EPOLLIN && c->dialect == RPC_UNDECIDED && !c->in.len && is_http(src->fd)) {
+	int http = events & EPOLLIN && c->dialect == RPC_UNDECIDED ? is_http(src->fd) : -1;
+	if (http > 0) {
 		hand_over(c);
+		return;
+	}
+	// No command of the line protocol begins so. What is left unread must not wake
+	// init again before more has come, or the end.
+	if (http == 0 && !(events & (EPOLLRDHUP | EPOLLHUP))) {
+		loop_want(c->server->loop, src, EPOLLIN | EPOLLRDHUP | EPOLLET);
 		return;
 	}
 	if (events & EPOLLIN && !c->eof) {
@@ -385,6 +445,8 @@ void rpc_accepted(struct rpc_server *s, int fd)
 	list_init(&c->streams);
 	list_init(&c->batches);
 	work_init(&c->more, serve_more);
+	list_init(&c->late.link);
+	c->late.go_on = serve_late;
 	socklen_t size = sizeof(c->peer);
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->peer, &size);
 	if (loop_add(s->loop, &c->source, fd, EPOLLIN) < 0) {
@@ -402,6 +464,8 @@ void rpc_server_init(struct rpc_server *s, struct loop *l, void *ctx)
 	list_init(&s->conns);
 	s->group = (gid_t)-1;
 	work_init(&s->shed, shed_work);
+	list_init(&s->late);
+	work_init(&s->late_work, late_go_on);
 	rpc_listen_init(s);
 }
 
@@ -416,6 +480,7 @@ void rpc_server_release(struct rpc_server *s)
 	list_for_safe (pos, &s->conns)
 		conn_close(list_entry(pos, struct rpc_conn, link));
 	work_cancel(&s->shed);
+	work_cancel(&s->late_work);
 	while (s->nlisteners)
 		rpc_unlisten(&s->listeners[--s->nlisteners]);
 	timer_stop(&s->accept_again);

@@ -19,6 +19,9 @@ enum {
 	RPC_LISTENERS_MAX = 2,
 	RPC_UNREAD_MAX = 1024 * 1024, // answers a client has not read: no more requests are taken
 	RPC_WAITING_MAX = 1024, // calls of one connection that wait; likewise
+	RPC_KEPT_MAX = 4096, // calls and batches of all that wait, also of those who have left ...
+	RPC_KEPT_FEW = 8, // ... but these many of each connection
+	RPC_LEFT_MAX = 256, // batches of clients who have left
 	RPC_INPUT_MAX = 32 * 1024 * 1024, // half-sent requests of all connections together
 	RPC_OUTPUT_MAX = 64 * 1024 * 1024, // unread answers of all connections together
 	RPC_LINE_MAX = 64 * 1024, // of the text protocol
@@ -57,6 +60,12 @@ struct rpc_alias {
 	const char *name; // with quotes, as in a request
 };
 
+// Whoever has been put off, for others.
+struct rpc_late {
+	struct list link; // in server.late
+	void (*go_on)(struct rpc_late *l);
+};
+
 struct rpc_conn {
 	struct list link; // in server.conns
 	struct rpc_server *server;
@@ -70,10 +79,11 @@ struct rpc_conn {
 	struct list batches; // batches with a call that is kept
 	size_t nwaiting; // calls and batches in these lists
 	size_t nstreams; // in `streams`, counted by those who make them
-	struct work more; // requests that wait for room in out
+	struct work more; // something was written
+	struct rpc_late late; // requests that wait for their turn
 	enum rpc_dialect dialect;
 	bool answered; // the one line of the text protocol
-	bool unserved; // requests in `in` wait for room in `out`
+	bool unserved; // requests in `in` wait for room in `out`, or for their turn
 	bool eof; // the client sends nothing more
 	bool deaf; // nor does it read
 	bool too_big; // the rest of an oversized request is being skipped
@@ -94,6 +104,9 @@ struct rpc_call {
 	struct rpc_call *heap; // itself, once kept
 	bool answered;
 	size_t result_at; // in the output: where this answer began
+	// For whoever keeps it: nobody is left to read the answer, which may be given now.
+	void (*left)(struct rpc_call *c);
+	void *keeper;
 };
 
 // Something that sends to a connection on its own until it is unlinked.
@@ -134,10 +147,16 @@ struct rpc_server {
 	size_t nconns;
 	struct work shed; // the unread answers may be too many
 	size_t held; // bytes kept for calls and batches that wait
+	size_t nkept; // these calls and batches
+	size_t nleft; // of these: batches whose client has left
 	int spare_fd; // given up for a moment to turn a client away at EMFILE
 	char *chunk; // what was read just now
 	struct buf spare_out; // the output buffer that no connection uses
 	struct timer accept_again; // no client can be taken until then
+	struct list late; // struct rpc_late, in the order of their turns
+	struct work late_work;
+	uint64_t late_turn; // of the loop: then one of these went on
+	bool owed; // and may take a request, however late it is
 	struct buf scratch; // decoded parameters
 	struct buf why;
 };
@@ -178,11 +197,16 @@ void rpc_text_error(struct buf *b, const struct err *err, const char *service);
 // {"state":"ok","body": ... or {"state":"error","body": ...
 void rpc_text_begin(struct buf *b, bool ok);
 void rpc_conn_wrote(struct rpc_conn *conn); // something was added to out
+// May one more request be taken in this turn of the loop, or is it for others now?
+bool rpc_may_go_on(struct rpc_server *s);
+// Later then. Of all who are put off one request is taken in each turn at least, in order.
+void rpc_put_off(struct rpc_server *s, struct rpc_late *l);
 
 // ---- for handlers ----
 
-// Makes the call outlive its handler; NULL without memory (already answered
-// with an error then). Whoever keeps it must answer it, once; that frees it.
+// Makes the call outlive its handler; NULL without memory or when too many wait
+// (already answered with an error then). Whoever keeps it must answer it, once; that
+// frees it.
 struct rpc_call *rpc_keep(struct rpc_call *c);
 
 // Room for a notification now? The message is complete JSON without newline.
