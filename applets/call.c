@@ -74,6 +74,18 @@ static int wrong_answer(struct session *s)
 	return fail("the program at %s does not speak JSON-RPC", s->client.path);
 }
 
+const char waits_for_file[] = "waits for the file of";
+
+static int ask_meanwhile(struct session *s, const char *waits, const char *service)
+{
+	if (waits == waits_for_file)
+		return send_request(s, s->next_id++, "service_list", NULL);
+	char *params = json_strings(service, NULL);
+	int rc = params ? send_request(s, s->next_id++, "service_status", params) : fail("out of memory");
+	free(params);
+	return rc;
+}
+
 // The answer to `id`; answers to questions asked meanwhile prove that the daemon lives.
 static int await(struct session *s, unsigned id, const char *waits, const char *service, struct span *answer)
 {
@@ -88,12 +100,9 @@ static int await(struct session *s, unsigned id, const char *waits, const char *
 		if (rc == 0 && (!waits || asked))
 			return fail("no answer from the daemon at %s within %d s", s->client.path, ANSWER_MS / 1000);
 		if (rc == 0) {
-			char *params = json_strings(service, NULL);
 			asked = true;
-			rc = params ? send_request(s, s->next_id++, "service_status", params) : fail("out of memory");
-			free(params);
-			if (rc)
-				return rc;
+			if (ask_meanwhile(s, waits, service))
+				return 1;
 			continue;
 		}
 		*answer = (struct span){ line, len };
@@ -103,7 +112,8 @@ static int await(struct session *s, unsigned id, const char *waits, const char *
 		if (json_type(got) == JSON_NULL || (unsigned)json_number(got) == id)
 			return 0;
 		if (asked)
-			say_waiting(json_member(*answer, "result"), waits, service);
+			say_waiting(waits == waits_for_file ? (struct span){ NULL, 0 } : json_member(*answer, "result"),
+				waits, service);
 		asked = false;
 	}
 }
@@ -143,7 +153,7 @@ int call_plainly(struct cli *cli, const char *method)
 	return rc;
 }
 
-int call_for_one(struct session *s, struct cli *cli, const char *method)
+int call_for_one(struct session *s, struct cli *cli, const char *method, const char *waits)
 {
 	s->client = (struct client){ .fd = -1 };
 	if (cli->argc != 1)
@@ -151,7 +161,7 @@ int call_for_one(struct session *s, struct cli *cli, const char *method)
 	if (session_open(s, cli))
 		return 1;
 	char *params = json_strings(cli->argv[0], NULL);
-	int rc = params ? session_call(s, method, params, NULL, cli->argv[0]) : fail("out of memory");
+	int rc = params ? session_call(s, method, params, waits, cli->argv[0]) : fail("out of memory");
 	free(params);
 	return rc;
 }

@@ -23,12 +23,14 @@ void session_close(struct session *s);
 // nothing for 5 s is an error; where `waits` is not NULL the call may take long
 // and `service` is asked about meanwhile: one line on stderr every 5 s.
 int session_call(struct session *s, const char *method, const char *params, const char *waits, const char *service);
+// What `waits` is where the disk may be slow: nothing is asked that needs it too.
+extern const char waits_for_file[];
 
 // A call without parameters and without a result to be shown: the whole applet.
 int call_plainly(struct cli *cli, const char *method);
 // For a command of the form NAME: usage, connection and call. The exit status; the
 // answer is s->result. session_close() either way.
-int call_for_one(struct session *s, struct cli *cli, const char *method);
+int call_for_one(struct session *s, struct cli *cli, const char *method, const char *waits);
 // For a follower: one who names a service that does not exist would wait for ever.
 // NAME/test and zinit name lines too. 0, or 1 after a message.
 int check_service(struct session *s, const char *name);

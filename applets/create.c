@@ -140,7 +140,7 @@ static int create(struct cli *cli, const struct buf *content)
 	const char *text = buf_text(&params);
 	int rc = text ? session_open(&s, cli) : fail("out of memory");
 	if (rc == 0) {
-		rc = session_call(&s, "service_create", text, NULL, cli->argv[0]);
+		rc = session_call(&s, "service_create", text, waits_for_file, cli->argv[0]);
 		session_close(&s);
 	}
 	buf_release(&params);

@@ -9,5 +9,5 @@ APPLET(delete, "SERVICE...", "remove the files of services; what runs goes on") 
 
 static int run(struct cli *cli)
 {
-	return for_each_service(cli, "service_delete", "", NULL, false);
+	return for_each_service(cli, "service_delete", "", waits_for_file, false);
 }

@@ -30,7 +30,7 @@ static int print_file(struct span content)
 static int run(struct cli *cli)
 {
 	struct session s;
-	int rc = call_for_one(&s, cli, "service_get");
+	int rc = call_for_one(&s, cli, "service_get", waits_for_file);
 	if (rc == 0)
 		rc = cli_flag(cli, OPT_JSON) ? print_json(s.result) : print_file(s.result);
 	session_close(&s);

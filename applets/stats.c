@@ -13,7 +13,7 @@ APPLET(stats, "SERVICE", "memory and processor use of a running service and its 
 static int run(struct cli *cli)
 {
 	struct session s;
-	int rc = call_for_one(&s, cli, "service_stats");
+	int rc = call_for_one(&s, cli, "service_stats", NULL);
 	if (rc == 0)
 		rc = cli_flag(cli, OPT_JSON) ? print_json(s.result) : print_yaml(s.result);
 	session_close(&s);

@@ -13,7 +13,7 @@ APPLET(status, "SERVICE", "state of one service, and of what it waits for") = {
 static int run(struct cli *cli)
 {
 	struct session s;
-	int rc = call_for_one(&s, cli, "service_status");
+	int rc = call_for_one(&s, cli, "service_status", NULL);
 	if (rc == 0)
 		rc = cli_flag(cli, OPT_JSON) ? print_json(s.result) : print_yaml(s.result);
 	session_close(&s);

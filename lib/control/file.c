@@ -4,6 +4,7 @@
 // own does the work and writes what came of it to a pipe; init waits for that.
 #include "control/control.h"
 #include "control/convert.h"
+#include "base/kernel.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,7 +17,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { JOBS_MAX = 16, READ_SIZE = 64 * 1024 };
+// A client is told after the limit. The process is ended a little later: the kernel
+// does that as soon as the disk lets it.
+enum { JOBS_MAX = 16, READ_SIZE = 64 * 1024, LIMIT_S = 30, END_S = LIMIT_S + 1 };
 
 #define TEMP_NAME ".zinit-new"
 
@@ -51,8 +54,9 @@ struct job {
 	struct source source;
 	struct list link; // in control.jobs
 	struct control *control;
-	struct rpc_call *call;
+	struct rpc_call *call; // NULL: answered, but its process is still there
 	struct buf in;
+	struct timer limit;
 	char name[UNIT_NAME_MAX + 1];
 };
 
@@ -62,7 +66,9 @@ static void answer(struct job *j)
 {
 	struct report r = { .rc = -1, .step = STEP_NONE };
 	struct rpc_call *c = j->call;
-	if (j->in.len >= sizeof(r) && !j->in.failed)
+	if (j->in.failed)
+		err_set(&r.err, ERR_INTERNAL, "out of memory");
+	else if (j->in.len >= sizeof(r))
 		memcpy(&r, j->in.data, sizeof(r));
 	else
 		err_set(&r.err, ERR_INTERNAL, "the process that works on the file ended without a result");
@@ -75,6 +81,15 @@ static void answer(struct job *j)
 	}
 	buf_add(rpc_result_begin(c), j->in.data + sizeof(r), j->in.len - sizeof(r));
 	rpc_result_end(c);
+}
+
+static void too_late(struct timer *t)
+{
+	struct job *j = container_of(t, struct job, limit);
+	struct rpc_call *c = j->call;
+	j->call = NULL;
+	rpc_refuse(c, ERR_SERVICE_FILE, j->name,
+		"no answer from the config folder within %d s; what was asked for may be done all the same", LIMIT_S);
 }
 
 static void job_ready(struct source *src, uint32_t events)
@@ -90,7 +105,9 @@ static void job_ready(struct source *src, uint32_t events)
 	}
 	close(loop_remove(j->control->super->loop, src));
 	list_del(&j->link);
-	answer(j);
+	timer_stop(&j->limit);
+	if (j->call)
+		answer(j);
 	buf_release(&j->in);
 	free(j);
 }
@@ -112,26 +129,37 @@ static void put(int fd, const void *bytes, size_t len)
 }
 
 // Nothing of init's is held open while the disk is slow.
-static int keep_only(int fd)
+static int keep_only(int fd, rlim_t end)
 {
+	enum { END_MAX = 65536 };
 	int kept = dup2(fd, 3);
 #ifdef SYS_close_range
 	if (kept == 3 && syscall(SYS_close_range, 4u, ~0u, 0) == 0)
 		return kept;
 #endif
-	for (int i = 4; i < 1024; i++)
+	for (int i = 4; i < END_MAX && (rlim_t)i < end; i++)
 		close(i);
 	return kept;
 }
 
-static void __attribute__((noreturn)) work_in_child(const char *dir, const struct task *t, int fd)
+// A fault or a signal ends it as any program; init's handlers are init's.
+static void reset_signals(void)
 {
-	struct report r = { .rc = 0, .step = STEP_NONE };
-	struct buf result = BUF_INIT;
 	sigset_t none;
+	for (int sig = 1; sig <= SIGRTMAX; sig++)
+		signal(sig, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	int out = keep_only(fd);
+}
+
+static void __attribute__((noreturn)) work_in_child(const struct super *u, const struct task *t, int fd)
+{
+	const char *dir = u->config_dir;
+	struct report r = { .rc = 0, .step = STEP_NONE };
+	struct buf result = BUF_INIT;
+	reset_signals();
+	alarm(END_S);
+	int out = keep_only(fd, u->nofile_now);
 	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0) {
 		r.rc = err_set(&r.err, ERR_SERVICE_FILE, "cannot open the config folder %s", dir);
@@ -139,41 +167,48 @@ static void __attribute__((noreturn)) work_in_child(const char *dir, const struc
 	} else {
 		t->run(dir_fd, t, &r, &result);
 	}
+	if (result.failed)
+		r.rc = err_set(&r.err, ERR_INTERNAL, "out of memory");
 	put(out, &r, sizeof(r));
 	put(out, result.data, r.rc < 0 ? 0 : result.len);
-	_exit(result.failed);
+	_exit(0);
 }
 
 // Answers the call now or, when the process is done, later.
 static void start(struct rpc_call *c, const struct task *t)
 {
 	struct control *k = c->server->ctx;
-	size_t njobs = 0;
-	list_for (pos, &k->jobs)
+	size_t njobs = 0, nlate = 0;
+	list_for (pos, &k->jobs) {
 		njobs++;
+		nlate += !list_entry(pos, struct job, link)->call;
+	}
 	if (njobs >= JOBS_MAX) {
-		rpc_refuse(c, ERR_INTERNAL, t->name, "too many service files are being worked on, try again");
+		rpc_refuse(c, ERR_INTERNAL, t->name, "too many service files are being worked on%s",
+			nlate ? ": the config folder does not answer" : ", try again");
 		return;
 	}
 	int pipe_fds[2] = { -1, -1 };
 	struct job *j = calloc(1, sizeof(*j));
-	struct rpc_call *kept = j && pipe2(pipe_fds, O_CLOEXEC) == 0 ? rpc_keep(c) : NULL;
+	struct rpc_call *kept = j && kernel_pipe(pipe_fds) == 0 ? rpc_keep(c) : NULL;
 	int why = errno;
 	if (kept) {
 		*j = (struct job){ .control = k, .call = kept, .source = { .fn = job_ready, .fd = -1 } };
 		snprintf(j->name, sizeof(j->name), "%s", t->name);
+		timer_init(&j->limit, too_late);
 	}
 	// What can fail comes first: a failed call has done nothing.
 	bool watched = kept && loop_add(k->super->loop, &j->source, pipe_fds[0], EPOLLIN) == 0;
 	pid_t pid = watched ? fork() : -1;
 	if (pid == 0)
-		work_in_child(k->super->config_dir, t, pipe_fds[1]);
+		work_in_child(k->super, t, pipe_fds[1]);
 	if (kept)
 		why = errno;
 	if (pipe_fds[1] >= 0)
 		close(pipe_fds[1]);
 	if (pid > 0) {
 		list_append(&k->jobs, &j->link);
+		timer_set(k->super->loop, &j->limit, LIMIT_S * 1000);
 		return;
 	}
 	if (watched)

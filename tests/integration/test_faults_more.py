@@ -14,7 +14,7 @@ import time
 
 import pytest
 from test_stop_more import compiled, few_pids, forks  # noqa: F401 (a fixture)
-from zinit import (ALREADY_MONITORED, IS_DOWN, IS_UP, NOT_FOUND, PATIENCE, SANITIZED, ZINIT, cpu_seconds,
+from zinit import (ALREADY_MONITORED, IS_DOWN, IS_UP, NOT_FOUND, PATIENCE, SANITIZED, ZINIT, configured, cpu_seconds,
                    holds, lines_of, sh, status_field, ticks, wait_until)
 
 SLEEP = "sleep 1000"
@@ -351,6 +351,8 @@ def test_system_calls_that_old_kernels_lack(daemon, tmp_path, missing):
     assert len(said) == 1 and all(name in said[0] for name in SAID if name in missing), said
     assert not any(name in said[0] for name in SAID if name not in missing), said
     assert sorted(os.listdir(f"/proc/{daemon.leader('d')}/fd")) == ["0", "1", "2"]
+    if configured("FILES"):
+        assert daemon.rpc("service_get", ["a"])["after"] == ["one"]
     pid = daemon.status("a")["pid"]
     daemon.ok("restart", "a")
     assert daemon.wait_state("a", "Running")["pid"] != pid

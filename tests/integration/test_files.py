@@ -3,11 +3,13 @@ import fcntl
 import json
 import os
 import random
+import signal
 import string
 import threading
 
 import pytest
-from zinit import RpcError, configured, wait_until
+from test_stop_more import boot, machine_namespaces  # noqa: F401
+from zinit import RpcError, children, configured, look, wait_until
 
 pytestmark = pytest.mark.skipif(not configured("FILES"), reason="service files by call are not built in")
 
@@ -110,6 +112,64 @@ def test_calls_go_on_while_a_file_is_slow(daemon):
         assert json.loads(line.readline())["id"] == 1
     os.close(lock)
     assert files(daemon) == ["a.yaml", "b.yaml"] and not daemon.zombies()
+
+
+def workers(daemon):
+    """The processes that work on files: they are copies of init."""
+    own = look(daemon.find()).command
+    return [pid for pid in children(daemon.pid) if (process := look(pid)) and process.command == own and process.state != "Z"]
+
+
+def test_a_disk_that_does_not_answer(daemon):
+    """The client is told in time, also when the kernel does not let the process go; what hangs is not forgotten."""
+    daemon.service("a", "sleep 1000")
+    daemon.start()
+    with open(daemon.path("b.yaml"), "w") as file:
+        file.write("exec: true\n")
+    lock = os.open(daemon.config, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    create = {"jsonrpc": "2.0", "id": 1, "method": "service_create", "params": ["stuck", DAEMON]}
+    with daemon.connect() as stuck, daemon.connect() as held:
+        stuck.sendall(json.dumps(create).encode())
+        pid, = wait_until(lambda: workers(daemon))
+        os.kill(pid, signal.SIGSTOP)
+        create["params"][0] = "held"
+        for _ in range(14):
+            held.sendall(json.dumps(create).encode())
+        command = daemon.popen("create", "b", daemon.path("b.yaml"))
+        wait_until(lambda: len(workers(daemon)) == 16)
+        assert "try again" in daemon.failure("service_create", ["more", DAEMON]).message
+        for connection in (stuck, held):
+            error = json.loads(connection.makefile("rb").readline())["error"]
+            assert error["code"] == -32008 and "no answer from the config folder within 30 s" in error["message"]
+        out, err = command.communicate(timeout=60)
+        assert command.returncode == 1 and out == b"" and b"waits for the file of 'b'\n" in err and b"no answer from the config" in err
+        wait_until(lambda: workers(daemon) == [pid])
+        with daemon.connect() as more:
+            for _ in range(16):
+                more.sendall(json.dumps(create).encode())
+            assert "the config folder does not answer" in json.loads(more.makefile("rb").readline())["error"]["message"]
+        os.kill(pid, signal.SIGCONT)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        wait_until(lambda: not workers(daemon))
+    os.close(lock)
+    daemon.rpc("service_create", ["after", DAEMON])
+    assert files(daemon) == ["a.yaml", "after.yaml", "held.yaml"] and not daemon.zombies()
+
+
+def test_a_fault_of_the_process_is_its_own(daemon, machine_namespaces):  # noqa: F811
+    """Process 1 of a machine outlives faults; what it forks for a file must not."""
+    boot(daemon)
+    lock = os.open(daemon.config, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with daemon.connect() as connection:
+        create = {"jsonrpc": "2.0", "id": 1, "method": "service_create", "params": ["a", DAEMON]}
+        connection.sendall(json.dumps(create).encode())
+        pid, = wait_until(lambda: workers(daemon))
+        os.kill(pid, signal.SIGSEGV)
+        assert "ended without a result" in json.loads(connection.makefile("rb").readline())["error"]["message"]
+    os.close(lock)
+    assert daemon.list() == {} and "FATAL" not in daemon.output()
 
 
 def test_a_client_that_leaves_changes_nothing(daemon):
