@@ -5,6 +5,7 @@
 // from the last one, and when nobody asks any more all of this is freed.
 #include "control/control.h"
 #include "base/clock.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,30 +38,38 @@ struct stats {
 	struct control *control;
 	struct tree tree;
 	uint64_t scanned_us; // the turn of the loop it is of
+	int errnum; // why there is none, or 0
 	struct list all;
 	struct timer look;
 };
 
 // ---- a look ----
 
-// The leader and its descendants of the snapshot have a mark afterwards.
-static size_t mark_family(struct tree *t, pid_t leader)
+// true: this is new.
+static bool claim(struct tree *t, struct watched *w, pid_t leader)
 {
 	struct proc *p = tree_find(t, leader);
-	size_t n = p ? 1 : 0;
+	if (!p || p->owner == w)
+		return false;
+	p->owner = w;
+	p->mark = 1;
+	return true;
+}
+
+static void follow(struct proc *p, const struct proc *parent)
+{
+	p->owner = parent->owner;
+	p->mark = 1;
+}
+
+// How many of the snapshot are the leader and its descendants.
+static size_t count_family(struct tree *t, struct watched *w, pid_t leader)
+{
+	size_t n = 0;
+	if (claim(t, w, leader))
+		tree_inherit(t, follow);
 	for (size_t i = 0; i < t->len; i++)
-		t->procs[i].mark = t->procs[i].pid == leader;
-	for (bool moved = n > 0; moved;) {
-		moved = false;
-		for (size_t i = 0; i < t->len; i++) {
-			const struct proc *up = t->procs[i].mark ? NULL : tree_find(t, t->procs[i].ppid);
-			if (!up || !up->mark)
-				continue;
-			t->procs[i].mark = 1;
-			moved = true;
-			n++;
-		}
-	}
+		n += t->procs[i].owner == w;
 	return n;
 }
 
@@ -94,34 +103,49 @@ static bool fill(struct row *r, pid_t pid, const struct watched *w, uint64_t now
 	return true;
 }
 
-// -1: no such processes, or no memory for them.
+enum { GONE = -1 };
+
+// 0, or GONE, or why that cannot be told.
 static int measure(struct stats *st, struct watched *w, pid_t leader)
 {
-	size_t n = 0, most = mark_family(&st->tree, leader);
+	size_t n = 0, most = st->errnum ? 0 : count_family(&st->tree, w, leader);
 	struct row *rows = most ? calloc(most, sizeof(*rows)) : NULL;
 	uint64_t now_us = clock_mono_us();
 	if (!rows)
-		return -1;
+		return most ? ENOMEM : st->errnum ? st->errnum : GONE;
 	if (fill(&rows[0], leader, w, now_us))
 		n = 1;
 	for (size_t i = 0; n && i < st->tree.len; i++)
-		if (st->tree.procs[i].mark && st->tree.procs[i].pid != leader)
+		if (st->tree.procs[i].owner == w && st->tree.procs[i].pid != leader)
 			n += fill(&rows[n], st->tree.procs[i].pid, w, now_us);
 	w->measured = n && w->nrows && w->rows[0].pid == leader;
 	free(w->rows);
 	w->rows = rows;
 	w->nrows = n;
 	w->looked_us = now_us;
-	return n ? 0 : -1;
+	return n ? 0 : GONE;
 }
 
-// Many first questions in one turn of the loop are served by one look.
+static pid_t leader_of(const struct stats *st, const struct watched *w)
+{
+	const struct service *s = super_find(st->control->super, w->name);
+	return s ? s->rec.pid : 0;
+}
+
+// Many first questions in one turn of the loop are served by one look, and all that
+// are asked about have their families from one walk.
 static void scan(struct stats *st)
 {
 	uint64_t now_us = st->control->super->loop->now_us;
-	if (st->scanned_us != now_us)
-		tree_scan(&st->tree);
+	if (st->scanned_us == now_us)
+		return;
 	st->scanned_us = now_us;
+	st->errnum = tree_scan(&st->tree) < 0 ? errno : 0;
+	list_for (pos, &st->all) {
+		struct watched *w = list_entry(pos, struct watched, link);
+		claim(&st->tree, w, leader_of(st, w));
+	}
+	tree_inherit(&st->tree, follow);
 }
 
 // ---- answers ----
@@ -152,18 +176,23 @@ static void answer(struct rpc_call *c, const struct watched *w)
 	rpc_result_end(c);
 }
 
-static void fail_down(struct rpc_call *c, const char *name)
+static void fail(struct rpc_call *c, const char *name, int why)
 {
-	rpc_refuse(c, ERR_SERVICE_IS_DOWN, name, "service '%s' is down", name);
+	if (why == GONE)
+		rpc_refuse(c, ERR_SERVICE_IS_DOWN, name, "service '%s' is down", name);
+	else if (why == ENOENT || why == ESRCH)
+		rpc_refuse(c, ERR_INTERNAL, name, "there is no /proc of this PID namespace to look at");
+	else
+		rpc_refuse(c, ERR_INTERNAL, name, "cannot look at processes: %s", strerror(why));
 }
 
-static void answer_all(struct watched *w, bool down)
+static void answer_all(struct watched *w, int why)
 {
 	list_for_safe (pos, &w->calls) {
 		struct waiting_call *wait = list_entry(pos, struct waiting_call, link);
 		list_del(&wait->link);
-		if (down)
-			fail_down(wait->call, w->name);
+		if (why)
+			fail(wait->call, w->name, why);
 		else
 			answer(wait->call, w);
 		free(wait);
@@ -172,8 +201,10 @@ static void answer_all(struct watched *w, bool down)
 
 // ---- looking while somebody asks ----
 
-static void forget(struct watched *w)
+// Processes of the snapshot may still name it.
+static void forget(struct stats *st, struct watched *w)
 {
+	st->scanned_us = 0;
 	list_del(&w->link);
 	free(w->rows);
 	free(w);
@@ -181,14 +212,12 @@ static void forget(struct watched *w)
 
 static void look_at(struct stats *st, struct watched *w)
 {
-	const struct service *s = super_find(st->control->super, w->name);
-	if (!s || !s->rec.pid || measure(st, w, s->rec.pid) < 0) {
-		answer_all(w, true);
-		forget(w);
-		return;
-	}
-	if (w->measured)
-		answer_all(w, false);
+	pid_t leader = leader_of(st, w);
+	int why = leader ? measure(st, w, leader) : GONE;
+	if (why || w->measured)
+		answer_all(w, why);
+	if (why)
+		forget(st, w);
 }
 
 static void look(struct timer *t)
@@ -199,7 +228,7 @@ static void look(struct timer *t)
 	list_for_safe (pos, &st->all) {
 		struct watched *w = list_entry(pos, struct watched, link);
 		if (list_empty(&w->calls) && now - w->asked_ms > KEEP_MS)
-			forget(w);
+			forget(st, w);
 		else
 			look_at(st, w);
 	}
@@ -268,7 +297,7 @@ void service_stats(struct rpc_call *c, const struct param *p)
 	if (!s)
 		return;
 	if (!s->rec.pid) {
-		fail_down(c, p[0].text);
+		fail(c, p[0].text, GONE);
 		return;
 	}
 	struct stats *st = stats_of(k);

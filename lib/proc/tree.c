@@ -200,6 +200,36 @@ struct proc *tree_find(const struct tree *t, pid_t pid)
 	return NULL;
 }
 
+enum { ON_THE_WAY = -1 };
+
+// Up to the first that has a mark, or was met before, and down again. Numbers that were
+// given anew during the scan can make a circle: that is met too.
+static void settle(const struct tree *t, struct proc *p, void (*fn)(struct proc *p, const struct proc *parent))
+{
+	struct proc *below = NULL;
+	if (p->mark)
+		return;
+	do {
+		p->mark = ON_THE_WAY;
+		p->below = below;
+		below = p;
+		p = tree_find(t, p->ppid);
+	} while (p && !p->mark);
+	if (!p || p->mark == ON_THE_WAY)
+		return;
+	for (; below; p = below, below = below->below)
+		fn(below, p);
+}
+
+void tree_inherit(struct tree *t, void (*fn)(struct proc *p, const struct proc *parent))
+{
+	for (size_t i = 0; i < t->len; i++)
+		settle(t, &t->procs[i], fn);
+	for (size_t i = 0; i < t->len; i++)
+		if (t->procs[i].mark == ON_THE_WAY)
+			t->procs[i].mark = 0;
+}
+
 // A task folder has one link per thread and two of its own; each thread lists
 // the children that it forked.
 int tree_has_children(pid_t pid)

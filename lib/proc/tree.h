@@ -20,6 +20,7 @@ struct proc {
 	uint64_t start; // clock ticks since boot; with pid it names a process for good
 	void *owner; // for the caller; NULL after a scan
 	int mark; // for the caller; 0 after a scan
+	struct proc *below; // on the way of tree_inherit()
 };
 
 struct tree {
@@ -34,6 +35,9 @@ int tree_open(void);
 // Takes a snapshot. 0, or -1 with errno: then it is not whole and proves nothing.
 int tree_scan(struct tree *t);
 struct proc *tree_find(const struct tree *t, pid_t pid);
+// Calls fn, which must set a mark, for every process that has none and descends from
+// one that has: parents first, each once, whatever their numbers are.
+void tree_inherit(struct tree *t, void (*fn)(struct proc *p, const struct proc *parent));
 // One process by number, without a snapshot. 0, or -1 with errno: ESRCH when there
 // is none.
 int tree_stat(pid_t pid, struct proc *p);

@@ -129,21 +129,10 @@ static void end_test_leftovers(struct super *u, struct service *s)
 		s->test_group = 0;
 }
 
-// Children follow their parents; in ascending order of pid one pass is mostly
-// enough, and each further one settles at least one more process.
-static void mark_descendants(struct super *u)
+// Children follow their parents.
+static void follow(struct proc *p, const struct proc *parent)
 {
-	for (bool moved = true; moved;) {
-		moved = false;
-		for (size_t i = 0; i < u->tree.len; i++) {
-			struct proc *p = &u->tree.procs[i];
-			struct proc *up = p->owner || p->ppid <= 1 ? NULL : tree_find(&u->tree, p->ppid);
-			if (!up || !up->owner)
-				continue;
-			claim(p, up->owner, up->mark == MARK_DETACHED ? MARK_DETACHED : MARK_KNOWN);
-			moved = true;
-		}
-	}
+	claim(p, parent->owner, parent->mark == MARK_DETACHED ? MARK_DETACHED : MARK_KNOWN);
 }
 
 static void mark_grouped(void *ctx, pid_t pid)
@@ -172,11 +161,11 @@ void kin_attribute(struct super *u)
 	for (size_t i = 0; i < u->tree.len; i++)
 		if (!u->tree.procs[i].owner && u->tree.procs[i].pid != self)
 			mark_session_of_living(u, &u->tree.procs[i]);
-	mark_descendants(u);
+	tree_inherit(&u->tree, follow);
 	for (size_t i = 0; i < u->tree.len; i++) {
 		struct proc *p = &u->tree.procs[i];
 		if (!p->owner && p->ppid == self && proc_is_alive(p) && !spawn_is_abandoned(p->pid))
 			mark_adopted(u, p);
 	}
-	mark_descendants(u);
+	tree_inherit(&u->tree, follow);
 }

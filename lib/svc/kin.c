@@ -414,6 +414,11 @@ static int sweep_blindly(int sig)
 	return getpid() == 1 && kill(-1, sig) == 0;
 }
 
+static void mark_too(struct proc *p, const struct proc *parent)
+{
+	p->mark = parent->mark;
+}
+
 int kin_sweep(struct super *u, int sig)
 {
 	if (!reap_have_children())
@@ -422,18 +427,14 @@ int kin_sweep(struct super *u, int sig)
 		return err_is_shortage(errno) ? -1 : sweep_blindly(sig);
 	pid_t self = getpid();
 	int found = 0;
-	for (bool moved = true; moved;) {
-		moved = false;
-		for (size_t i = 0; i < u->tree.len; i++) {
-			struct proc *p = &u->tree.procs[i];
-			struct proc *up = tree_find(&u->tree, p->ppid);
-			if (p->mark || (p->ppid != self && !(up && up->mark)))
-				continue;
-			p->mark = MARK_KNOWN;
-			moved = true;
-			if (proc_is_alive(p) && (tree_signal(p->pid, p->start, sig) == 0 || err_is_shortage(errno)))
-				found = 1;
-		}
+	for (size_t i = 0; i < u->tree.len; i++)
+		if (u->tree.procs[i].ppid == self)
+			u->tree.procs[i].mark = MARK_KNOWN;
+	tree_inherit(&u->tree, mark_too);
+	for (size_t i = 0; i < u->tree.len; i++) {
+		const struct proc *p = &u->tree.procs[i];
+		if (p->mark && proc_is_alive(p) && (tree_signal(p->pid, p->start, sig) == 0 || err_is_shortage(errno)))
+			found = 1;
 	}
 	return found;
 }

@@ -2,6 +2,7 @@
 //   forks bomb [session] [daemon] [deaf]   forks whenever there is room for one more process
 //       session: each in its own session; daemon: each double-forked into one; deaf: each ignores SIGTERM
 //   forks orphans N                        leaves N orphans that end at once, then waits
+//   forks chain N                          N generations, each in its own session, whose numbers descend; says "done"
 // The bomb must be bounded from outside: by pid_max of its namespace.
 #define _GNU_SOURCE
 #include <signal.h>
@@ -63,11 +64,32 @@ static void orphans(int count)
 	pause();
 }
 
+// The next process has the number below this one's.
+static void chain(int count)
+{
+	for (; count; count--) {
+		FILE *last = fopen("/proc/sys/kernel/ns_last_pid", "w");
+		if (!last || fprintf(last, "%d", getpid() - 2) < 0 || fclose(last) != 0)
+			_exit(1);
+		pid_t pid = fork();
+		if (pid)
+			break;
+		setsid();
+	}
+	if (!count) {
+		puts("done");
+		fflush(stdout);
+	}
+	pause();
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "bomb"))
 		bomb(argv + 2);
 	if (argc == 3 && !strcmp(argv[1], "orphans"))
 		orphans(atoi(argv[2]));
+	if (argc == 3 && !strcmp(argv[1], "chain"))
+		chain(atoi(argv[2]));
 	return 2;
 }

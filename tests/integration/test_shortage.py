@@ -8,7 +8,7 @@ import socket
 import pytest
 from test_faults_more import USER, does_not_spin, own
 from test_stop_more import compiled
-from zinit import SANITIZED, ZINIT, holds, sh, wait_until
+from zinit import SANITIZED, ZINIT, configured, holds, sh, wait_until
 
 SLEEP = "sleep 1000"
 WORKER = sh("setsid sleep 1001 & exec sleep 1000")
@@ -124,6 +124,8 @@ def test_a_proc(daemon, kind):
     wait_until(lambda: len(daemon.procs()) == 7)
     said = [line for line in daemon.own_log() if "no use of /proc" in line]
     assert len(said) == 1 and ("none is mounted" if "none" in kind else "another PID namespace") in said[0]
+    if configured("STATS"):
+        assert "there is no /proc" in daemon.failure("service_stats", ["a"]).message  # it is not down
     daemon.ok("stop", "a")
     assert daemon.count(SLEEP) == daemon.count("sleep 1001") == 0
     daemon.ok("stop", "deaf")

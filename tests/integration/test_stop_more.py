@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import pytest
-from zinit import (PATIENCE, SANITIZED, SHUTTING_DOWN, ZINIT, RpcError, holds, lines_of, look, needs, sh, wait_until)
+from zinit import (PATIENCE, SANITIZED, SHUTTING_DOWN, ZINIT, RpcError, configured, holds, lines_of, look, needs, sh, wait_until)
 
 SLEEP = "sleep 1000"
 BY_KILL = r"Error\(Signaled\(Pid\(\d+\), SIGKILL, false\)\)"
@@ -144,6 +144,22 @@ def test_a_fork_bomb_of_500_ends(daemon, forks, words, kill):
     assert daemon.commands() == [SLEEP]
     assert daemon.status("other")["pid"] == other
     holds(lambda: daemon.commands() == [SLEEP], 0.2)
+
+
+def test_generations_whose_numbers_descend(daemon, forks):
+    """Whose a process is does not depend on the order in which parents and children are met."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: the next number is chosen")
+    daemon.service("a", sh(f"echo 20000 >/proc/sys/kernel/ns_last_pid; {forks} chain 100 & wait"))
+    daemon.service("other", SLEEP)
+    daemon.start()
+    wait_until(lambda: any("done" in line for line in daemon.log("a")))
+    numbers = [process.inner for process in daemon.procs() if process.command.startswith(forks)]
+    assert len(numbers) == 101 and numbers == sorted(numbers, reverse=True)
+    if configured("STATS"):
+        assert len(daemon.rpc("service_stats", ["a"])["children"]) == 101
+    daemon.ok("stop", "a")
+    assert daemon.commands() == [SLEEP]
 
 
 # -- who lives on, and how long ----------------------------------------------------------------
