@@ -48,8 +48,11 @@ void batch_forget(struct gateway *g, const struct http_conn *c)
 {
 	list_for (pos, &g->batches) {
 		struct batch *b = list_entry(pos, struct batch, link);
-		if (b->conn == c)
-			b->conn = NULL;
+		if (b->conn != c)
+			continue;
+		b->conn = NULL;
+		if (b->slow)
+			pool_left(&g->slow, b->slow);
 	}
 }
 
@@ -67,6 +70,7 @@ static void answered(struct call *call, struct span rest)
 	struct batch *b = call->owner;
 	add_answer(b, (struct span){ call->id, call->id_len }, rest.at, rest.len);
 	b->inflight--;
+	b->slow = NULL;
 	b->alone = false;
 	batch_go(b);
 }
@@ -91,10 +95,14 @@ static bool call_item(struct batch *b, const struct rpc_request *r)
 	if (b->inflight && ((flags & SLOW) || b->inflight >= WINDOW))
 		return false;
 	struct span rest;
-	if (!pool_call(&b->gateway->slow, r->id, r->method, r->params, answered, b, &rest))
+	struct call *c = pool_call(&b->gateway->slow, r->id, r->method, r->params, answered, b, &rest);
+	if (!c)
 		return local(b, r->id, rest.at, rest.len);
 	b->inflight++;
 	b->alone = flags & SLOW;
+	b->slow = b->alone ? c : NULL;
+	if (b->slow && !b->conn)
+		pool_left(&b->gateway->slow, c);
 	return true;
 }
 

@@ -55,6 +55,7 @@ struct batch {
 	struct buf out; // "[answer,answer" without the end
 	size_t charged; // of server.buffered
 	unsigned inflight;
+	struct call *slow; // the one that is under way, alone
 	bool alone, ended;
 	bool starved; // it ended because all buffers together were full
 	batch_fn *done; // then it is freed

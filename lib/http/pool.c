@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LEFT_MAX = 512 }; // half of what init lets wait on one connection
+
 static const char answer_start[] = "{\"jsonrpc\":\"2.0\",\"id\":";
 
 // ---- calls ----
@@ -16,6 +18,8 @@ static void drop(struct pool *p, struct call *c)
 		free(c->id);
 	}
 	c->id = NULL;
+	p->nleft -= c->left;
+	c->left = false;
 	p->by_number[c->number] = NULL;
 	list_del(&c->link);
 	list_append(&p->unused, &c->link);
@@ -88,11 +92,10 @@ static struct span error_of(struct pool *p)
 	return (struct span){ p->error.data, p->error.len };
 }
 
-static void fail_all(struct link *l)
+static void end_all(struct pool *p, const char *why)
 {
-	struct pool *p = container_of(l, struct pool, link);
 	struct list now;
-	set_error(p, "the connection to init was lost; whether the call was carried out is not known");
+	set_error(p, why);
 	// Whoever is told may call again.
 	list_init(&now);
 	while (!list_empty(&p->calls)) {
@@ -102,6 +105,29 @@ static void fail_all(struct link *l)
 	}
 	while (!list_empty(&now))
 		answer(p, list_entry(now.next, struct call, link), error_of(p));
+}
+
+static void fail_all(struct link *l)
+{
+	end_all(container_of(l, struct pool, link),
+		"the connection to init was lost; whether the call was carried out is not known");
+}
+
+static void give_up(struct work *w)
+{
+	struct pool *p = container_of(w, struct pool, give_up);
+	if (p->nleft < LEFT_MAX)
+		return;
+	link_close(&p->link);
+	end_all(p, "too many clients have left without their answers; whether the call was carried out is not known");
+}
+
+void pool_left(struct pool *p, struct call *c)
+{
+	p->nleft += !c->left;
+	c->left = true;
+	if (!p->ordered && p->nleft >= LEFT_MAX)
+		work_queue(p->link.loop, &p->give_up);
 }
 
 // One owner's answers go out as they come: they must come in order.
@@ -152,12 +178,14 @@ void pool_init(struct pool *p, struct loop *loop, size_t *held, const char *path
 	*p = (struct pool){ .path = path, .ordered = ordered };
 	list_init(&p->calls);
 	list_init(&p->unused);
+	work_init(&p->give_up, give_up);
 	link_init(&p->link, loop, held, line, fail_all);
 }
 
 void pool_release(struct pool *p)
 {
 	link_close(&p->link);
+	work_cancel(&p->give_up);
 	list_for_safe (pos, &p->calls)
 		drop(p, list_entry(pos, struct call, link));
 	list_for_safe (pos, &p->unused)
@@ -222,7 +250,9 @@ void pool_forget(struct pool *p, const void *owner)
 {
 	list_for (pos, &p->calls) {
 		struct call *c = list_entry(pos, struct call, link);
-		if (c->owner == owner)
-			c->owner = NULL;
+		if (c->owner != owner)
+			continue;
+		c->owner = NULL;
+		pool_left(p, c);
 	}
 }

@@ -16,6 +16,7 @@ struct call {
 	unsigned number;
 	call_fn *done;
 	void *owner; // NULL: has gone, the answer is dropped
+	bool left; // its client has gone, also where the owner has not
 	const void *more; // the owner's
 	size_t id_len;
 	char *id; // raw, as the client wrote it
@@ -29,6 +30,8 @@ struct pool {
 	struct list calls, unused;
 	struct call **by_number;
 	size_t ncalls; // entries of by_number
+	size_t nleft; // of calls
+	struct work give_up;
 	struct buf error; // `,"error":{...}}` with why init cannot be asked
 };
 
@@ -42,3 +45,7 @@ struct call *pool_call(struct pool *p, struct span id, struct span method, struc
 	void *owner, struct span *rest);
 // Answers to this owner are dropped from now on.
 void pool_forget(struct pool *p, const void *owner);
+// The client of this call has gone. Init lets so many wait on one connection: when most
+// places are taken by such calls in a pool that is not ordered, its connection ends,
+// and init, which carries them all out, keeps no place for them.
+void pool_left(struct pool *p, struct call *c);

@@ -1,6 +1,8 @@
 """What one client of the proxy must not be able to do to the others, nor to the proxy itself."""
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 from signal import SIGCONT, SIGSTOP
@@ -156,3 +158,27 @@ def test_ipv4_peers_of_an_ipv6_socket_are_told_apart(world):
     result = subprocess.run(["unshare", "--net", sys.executable, "-c", IN_A_NETWORK, ZINIT, "-s", world.socket, "proxy"],
                             env={**os.environ, "PYTHONPATH": where}, capture_output=True, text=True, timeout=PATIENCE * 2)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("kind", ["call", "batch"])
+def test_clients_that_leave_before_their_answers(daemon, kind):
+    """What they asked for goes on; the places of what waits are for those who are still there."""
+    daemon.service("a", "sleep 1000")
+    daemon.service("slow", sh(f"trap '' TERM; touch {daemon.path('ready')}; while :; do sleep 1; done"), shutdown_timeout=1000)
+    daemon.start()
+    http = proxy(daemon)
+    wait_until(lambda: os.path.exists(daemon.path("ready")))
+    stop = raw_call("service_stop", '["slow"]')
+    request = post(stop if kind == "call" else f"[{stop}]")
+    for number in range(1, 28):
+        leaving = [http.connect(request) for _ in range(40)]
+        wait_until(lambda: daemon.output().count("service_stop 'slow'") == 40 * number, what=f"{number} times 40")
+        for connection in leaving:  # at once, with a reset: an end of sending alone says nothing of reading
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.socket.close()
+    assert http.ask(post(call("service_stop", ["a"]))).json()["result"] is None
+    with http.connect(request) as waits:
+        wait_until(lambda: daemon.output().count("service_stop 'slow'") == 40 * 27 + 1)
+        daemon.rpc("service_kill", ["slow", "SIGKILL"])
+        answer = waits.response().json()
+        assert (answer if kind == "call" else answer[0])["result"] is None
