@@ -138,9 +138,10 @@ $(O)/%.o: %.c $(O)/config.h $(O)/applets.h $(O)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# What every call of the socket runs through: the smallest code is slow there.
-$(addprefix $(O)/lib/,base/buf.o control/service.o rpc/call.o rpc/frame.o rpc/json.o rpc/jsonrpc.o): CFLAGS += -O2
+# What every call of the socket and of the proxy runs through: the smallest code is slow
+# there. A static file is for where size counts.
 ifneq ($(STATIC),1)
+$(addprefix $(O)/lib/,base/buf.o control/service.o rpc/call.o rpc/frame.o rpc/json.o rpc/jsonrpc.o): CFLAGS += -O2
 $(addprefix $(O)/lib/http/,parse.o conn.o reply.o gateway.o pool.o link.o): CFLAGS += -O2
 endif
 

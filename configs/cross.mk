@@ -18,8 +18,12 @@ ifeq ($(STATIC),1)
 ifeq ($(CROSS_COMPILE),)
 CC := $(ZIG) cc -target $(ZIG_TARGET)
 AR := $(ZIG) ar
-# The outliner makes functions of what is there twice, which is worth 4 %.
-CFLAGS := -Oz -fomit-frame-pointer -mllvm -enable-machine-outliner -mllvm -inline-threshold=0
+# The outliner makes functions of what is there twice, which is worth 4 %. What is turned
+# off here makes code faster by writing some of it twice, or holds more values in registers,
+# which are then saved; another 3 %.
+CFLAGS := -Oz -fomit-frame-pointer -fno-jump-tables $(foreach f,enable-machine-outliner inline-threshold=0 \
+	rotation-max-header-size=0 disable-block-placement enable-pre=false disable-machine-licm disable-machine-cse \
+	simplifycfg-branch-fold-threshold=0,-mllvm -$(f))
 # The linker too is told, as that is when zig compiles its libc.
 LDFLAGS := -static -s -Oz -fno-unwind-tables
 else
