@@ -347,9 +347,9 @@ static void set_limits(void)
 	struct rlimit files, none = { 0, 0 };
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < DESCRIPTORS) {
 		files.rlim_cur = files.rlim_max < DESCRIPTORS ? files.rlim_max : DESCRIPTORS;
-		setrlimit(RLIMIT_NOFILE, &files);
+		prlimit(0, RLIMIT_NOFILE, &files, NULL);
 	}
-	setrlimit(RLIMIT_CORE, &none);
+	prlimit(0, RLIMIT_CORE, &none, NULL);
 }
 
 // As init's helper: of root only what the file system gives to its owner, and

@@ -215,9 +215,9 @@ static void raise_nofile(struct super *u)
 	if (now.rlim_cur >= want)
 		return;
 	struct rlimit more = { want, now.rlim_max > want ? now.rlim_max : want };
-	if (setrlimit(RLIMIT_NOFILE, &more) < 0) {
+	if (prlimit(0, RLIMIT_NOFILE, &more, NULL) < 0) {
 		more = (struct rlimit){ now.rlim_max, now.rlim_max };
-		if (setrlimit(RLIMIT_NOFILE, &more) < 0)
+		if (prlimit(0, RLIMIT_NOFILE, &more, NULL) < 0)
 			return;
 	}
 	u->nofile_now = more.rlim_cur;
