@@ -78,15 +78,14 @@ static bool next_opt(const struct applet *a, const struct opt **o, bool *global,
 	return (*o)->id != 0;
 }
 
-// The applets to which -s is something of their own, for a pattern of zsh.
+// The applets to which -s is something of their own, for a pattern of zsh, which needs one
+// alternative at least: no command is called "-".
 static void print_own_s(void)
 {
-	const char *between = "";
+	putchar('-');
 	for (size_t i = 0; applets[i]; i++)
-		if (owns(applets[i], 's')) {
-			printf("%s%s", between, applets[i]->name);
-			between = "|";
-		}
+		if (owns(applets[i], 's'))
+			printf("|%s", applets[i]->name);
 }
 
 // Text in single quotes; a backslash before each of `special`.

@@ -257,4 +257,5 @@ def test_the_manual_names_every_command_and_key():
     for key in ("exec", "signal.stop", "essential"):
         assert f".It Ic {key} " in page
     is_error(cli("help", "--man", "nosuch"), "nosuch")
+    needs_applet(["list"])
     is_error(cli("help", "lst"), "did you mean 'list'?")

@@ -6,12 +6,13 @@ import signal
 import subprocess
 
 import pytest
-from zinit import PATIENCE, ZINIT, cli, is_error, sh, wait_until
+from zinit import PATIENCE, ZINIT, cli, is_error, needs, sh, wait_until
 
 pytestmark = pytest.mark.skipif(not {"create", "get", "delete", "events"} <= set(cli("--list").out.split()), reason="not built in")
 
 
 def create(daemon, name, content, *words):
+    needs("FILES", "service_create")
     done = subprocess.run([ZINIT, "-s", daemon.socket, "create", "--", name, *words], input=content, capture_output=True,
                           timeout=PATIENCE)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
@@ -98,6 +99,7 @@ def test_delete(daemon):
 
 @pytest.mark.parametrize("json_lines", [False, True])
 def test_events(daemon, json_lines):
+    needs("EVENTS", "the stream of events")
     for name in ("a", "b c"):
         daemon.service(name, "sleep 1000")
     daemon.start()
@@ -133,6 +135,7 @@ def test_events(daemon, json_lines):
 
 
 def test_events_of_nobody_and_head(daemon):
+    needs("EVENTS", "the stream of events")
     daemon.service("a", sh("sleep 0.1"))
     daemon.start()
     done = subprocess.run(["bash", "-c", f"{ZINIT} -s {daemon.socket} events a | head -n 1"], capture_output=True, text=True, timeout=PATIENCE)

@@ -9,7 +9,7 @@ from signal import SIGCONT, SIGSTOP
 
 import pytest
 from web import call, needs_proxy, post, proxy
-from zinit import PATIENCE, SANITIZED, ZINIT, sh, ticks, wait_until
+from zinit import PATIENCE, SANITIZED, ZINIT, needs, sh, ticks, wait_until
 
 pytestmark = needs_proxy
 MIB = 1024 * 1024
@@ -81,6 +81,7 @@ def test_a_request_that_grows_over_the_limit_harms_nobody(world):
 
 def test_batches_have_a_budget(world):
     """Answers that are being collected count like all other buffers; who must wait is told so."""
+    needs("DISCOVER", "a long answer")
     http = proxy(world)
     batch = post("[" + ",".join([call("rpc.discover")] * 400 + [call("service_stop", ["slow"])]) + "]")
     clients = [http.connect(batch) for _ in range(20)]
