@@ -135,8 +135,8 @@ def test_churn_among_few_numbers_harms_no_bystander(daemon):
 @pytest.mark.parametrize("words, kill", [("", "attached"), ("session", "attached"), ("session deaf", "attached"),
                                          ("daemon", "tree"), ("daemon deaf", "tree")])
 def test_a_fork_bomb_of_500_ends(daemon, forks, words, kill):
-    daemon.service("bomb", f"{forks} bomb {words}", kill=kill, shutdown_timeout=1)
     daemon.service("other", SLEEP)
+    daemon.service("bomb", f"{forks} bomb {words}", kill=kill, shutdown_timeout=1, after=["other"])  # which leaves no room
     daemon.start(argv=few_pids(daemon, 820))
     wait_until(lambda: len(daemon.procs()) >= 490)
     other = daemon.wait_state("other", "Running")["pid"]

@@ -9,7 +9,7 @@ from signal import SIGHUP
 
 import pytest
 from web import SPECIAL, TLS, Connection, call, needs_proxy, needs_tls, post, proxy, special
-from zinit import cpu_seconds, is_error, ticks, wait_until
+from zinit import PATIENCE, cpu_seconds, is_error, ticks, wait_until
 
 pytestmark = needs_proxy
 MIB = 1024 * 1024
@@ -225,6 +225,21 @@ def test_plain_http_gets_an_end(secure):
 
 
 @needs_tls
+@needs_openssl
+@needs_tls
+def test_a_new_handshake_on_an_old_connection_is_refused(secure):
+    """It costs the server more than the client, who could ask for it again and again."""
+    words = ["openssl", "s_client", "-connect", f"127.0.0.1:{secure.server.port}", "-tls1_2", "-legacy_renegotiation"]
+    clients = [subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(5)]
+    for asking in clients:
+        while b"Verify return code" not in (line := asking.stdout.readline()):
+            assert line, "s_client ended"
+        said, _ = asking.communicate(b"R\n", timeout=PATIENCE)
+        assert b"RENEGOTIATING" in said and b"no renegotiation" in said, said
+    with secure.connect(post(call("service_list"))) as connection:
+        assert "result" in connection.response().json()
+
+
 @needs_openssl
 def test_certificates_are_read_again(secure, world):
     with secure.connect(post(call("service_list"))) as old:
