@@ -226,7 +226,6 @@ def test_plain_http_gets_an_end(secure):
 
 @needs_tls
 @needs_openssl
-@needs_tls
 def test_a_new_handshake_on_an_old_connection_is_refused(secure):
     """It costs the server more than the client, who could ask for it again and again."""
     words = ["openssl", "s_client", "-connect", f"127.0.0.1:{secure.server.port}", "-tls1_2", "-legacy_renegotiation"]
@@ -240,6 +239,7 @@ def test_a_new_handshake_on_an_old_connection_is_refused(secure):
         assert "result" in connection.response().json()
 
 
+@needs_tls
 @needs_openssl
 def test_certificates_are_read_again(secure, world):
     with secure.connect(post(call("service_list"))) as old:
