@@ -201,10 +201,16 @@ static void answer_all(struct watched *w, int why)
 
 // ---- looking while somebody asks ----
 
-// Processes of the snapshot may still name it.
+// The snapshot stays good for the others: many that end at once cost one look.
 static void forget(struct stats *st, struct watched *w)
 {
-	st->scanned_us = 0;
+	for (size_t i = 0; i < st->tree.len; i++) {
+		struct proc *p = &st->tree.procs[i];
+		if (p->owner != w)
+			continue;
+		p->owner = NULL;
+		p->mark = 0;
+	}
 	list_del(&w->link);
 	free(w->rows);
 	free(w);
